@@ -1,0 +1,207 @@
+/** One panel's line to its session: the selection, the wishes and what comes of them. */
+
+import type { Frame } from "./codec";
+import { Feed } from "./feed";
+import { type ChannelModel, Hub, type Listener } from "./hub";
+import { Latest, soon } from "./latest";
+import { canonical } from "./messages";
+import type { FromKernel, Params, ToKernel, Values, Welcome } from "./messages";
+
+export type { Frame, Tensor } from "./codec";
+export { Feed } from "./feed";
+export type { Phase, Status } from "./feed";
+export type * from "./messages";
+
+/** The part of anywidget's model that we use. */
+export interface PanelModel {
+  // biome-ignore lint/suspicious/noExplicitAny: traits are of any type.
+  get(name: string): any;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(event: string, fn: (...args: never[]) => void): void;
+  off(event: string, fn?: (...args: never[]) => void): void;
+  send(content: unknown, callbacks?: unknown, buffers?: (ArrayBuffer | ArrayBufferView)[]): void;
+  widget_manager: { get_model(id: string): Promise<unknown> };
+}
+
+const KEYS: readonly (keyof Values)[] = [
+  "image",
+  "target",
+  "layer",
+  "channel",
+  "method",
+  "params",
+  "baseline",
+  "seed",
+];
+const BLANK: Values = {
+  image: 0,
+  target: null,
+  layer: null,
+  channel: null,
+  method: "",
+  params: {},
+  baseline: {},
+  seed: 0,
+};
+
+interface Wish {
+  seq: number;
+  params: Params;
+}
+
+export class Client implements Listener {
+  readonly id = Math.random().toString(36).slice(2, 12);
+  #hub: Hub | null = null;
+  #feeds = new Map<string, Feed>();
+  #wishes = new Map<string, Wish>();
+  #send: Latest<true>;
+  #tell: Latest<Partial<Values>>;
+  #welcomes = new Set<(welcome: Welcome) => void>();
+  #selects = new Set<(values: Values, changed: Set<keyof Values>) => void>();
+  #mirrors: (() => void)[] = [];
+  #closed = false;
+
+  static connect(model: PanelModel): Client {
+    const client = new Client(model);
+    // Not awaited: anywidget drops the messages of a model whose `initialize` takes its time.
+    void client.#join();
+    return client;
+  }
+
+  private constructor(private readonly model: PanelModel) {
+    this.#send = new Latest(() => this.#flush());
+    this.#tell = new Latest<Partial<Values>>(
+      (values) => this.#post({ type: "select", client: this.id, values }),
+      (older, newer) => ({ ...older, ...newer }),
+    );
+    for (const key of KEYS) this.#mirror(key);
+  }
+
+  get welcome(): Welcome | null {
+    return this.#hub?.welcome ?? null;
+  }
+
+  get values(): Values {
+    return this.#hub?.values ?? BLANK;
+  }
+
+  /** Change the selection: at once for every panel of the session in this page, then for the kernel. */
+  select(values: Partial<Values>): void {
+    if (this.#hub?.select(values)) this.#tell.push(values);
+  }
+
+  onWelcome(fn: (welcome: Welcome) => void): () => void {
+    this.#welcomes.add(fn);
+    if (this.welcome) fn(this.welcome);
+    return () => this.#welcomes.delete(fn);
+  }
+
+  onSelect(fn: (values: Values, changed: Set<keyof Values>) => void): () => void {
+    this.#selects.add(fn);
+    return () => this.#selects.delete(fn);
+  }
+
+  feed(topic: string): Feed {
+    let feed = this.#feeds.get(topic);
+    if (!feed) {
+      feed = new Feed(topic, {
+        ask: (name, seq, params) => {
+          this.#wishes.set(name, { seq, params });
+          this.#send.push(true);
+        },
+        cancel: (name) => {
+          this.#wishes.delete(name);
+          this.#post({ type: "cancel", client: this.id, topic: name });
+        },
+        cached: (name, params) => this.#hub?.cache.get(name, params),
+      });
+      this.#feeds.set(topic, feed);
+    }
+    return feed;
+  }
+
+  addImage(name: string, bytes: ArrayBuffer): void {
+    this.model.send({ type: "add", client: this.id, name }, undefined, [bytes]);
+  }
+
+  dispose(): void {
+    this.#closed = true;
+    this.#hub?.listeners.delete(this);
+    this.#send.drop();
+    this.#tell.flush();
+    for (const feed of this.#feeds.values()) feed.dispose();
+    for (const off of this.#mirrors) off();
+    this.#welcomes.clear();
+    this.#selects.clear();
+  }
+
+  // -- what the hub tells ---------------------------------------------------------------------------
+
+  greeted(welcome: Welcome): void {
+    for (const fn of [...this.#welcomes]) fn(welcome);
+  }
+
+  selected(values: Values, changed: Set<keyof Values>): void {
+    for (const key of changed) if (this.model.get(key) !== undefined) this.model.set(key, values[key]);
+    for (const fn of [...this.#selects]) fn(values, changed);
+  }
+
+  arrived(message: FromKernel, frame: Frame | null): void {
+    if (!("topic" in message)) return;
+    const mine = message.client === this.id;
+    this.#feeds.get(message.topic)?.arrived(message, frame, mine);
+    if (mine && message.type === "frame") {
+      const { topic, seq } = message;
+      soon(() => this.#post({ type: "ack", client: this.id, topic, seq }));
+    }
+  }
+
+  // -- to the kernel --------------------------------------------------------------------------------
+
+  async #join(): Promise<void> {
+    const reference = String(this.model.get("_channel") ?? "").replace("IPY_MODEL_", "");
+    let channel: ChannelModel;
+    try {
+      channel = (await this.model.widget_manager.get_model(reference)) as ChannelModel;
+    } catch {
+      for (const feed of this.#feeds.values()) feed.stale("The kernel that drew this is gone. Run the cell again.");
+      return;
+    }
+    if (this.#closed) return;
+    this.#hub = Hub.of(channel);
+    this.#hub.listeners.add(this);
+    if (this.#hub.welcome) {
+      this.selected(this.#hub.values ?? BLANK, new Set(KEYS));
+      this.greeted(this.#hub.welcome);
+    } else if (Date.now() - this.#hub.asked > 5000) {
+      this.#hub.asked = Date.now();
+      this.#post({ type: "hello", client: this.id });
+    }
+  }
+
+  /** Keep the model's own traits equal to the selection, whoever changes them (Python, or a jslink). */
+  #mirror(key: keyof Values): void {
+    const changed = () => {
+      const value = this.model.get(key);
+      if (value !== undefined && canonical(value) !== canonical(this.values[key])) this.select({ [key]: value });
+    };
+    this.model.on(`change:${key}`, changed);
+    this.#mirrors.push(() => this.model.off(`change:${key}`, changed));
+  }
+
+  #flush(): void {
+    if (this.#wishes.size === 0) return;
+    this.#tell.flush();
+    for (const [topic, { seq, params }] of this.#wishes) {
+      this.#post({ type: "request", client: this.id, topic, seq, params });
+    }
+    this.#wishes.clear();
+    // A second small message carries the acknowledgement that the server's socket would wait 40 ms for.
+    this.#post({ type: "nudge" });
+  }
+
+  #post(message: ToKernel): void {
+    if (!this.#closed || message.type === "cancel" || message.type === "select") this.model.send(message);
+  }
+}

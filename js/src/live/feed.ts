@@ -1,0 +1,144 @@
+/** One topic of one panel: ask, follow, drop. Newest wins. */
+
+import type { Frame } from "./codec";
+import { canonical } from "./messages";
+import type { Failure, FromKernel, Params } from "./messages";
+
+export type Phase = "idle" | "waiting" | "refining" | "done" | "cancelled" | "error" | "stale";
+
+export interface Status {
+  phase: Phase;
+  done: number;
+  error: number | null;
+  /** From the wish to the last answer, as the kernel measured it; null before, and for cached frames. */
+  ms: number | null;
+  note: string | null;
+  failure: Failure | null;
+}
+
+export interface FeedHost {
+  ask(topic: string, seq: number, params: Params): void;
+  cancel(topic: string): void;
+  cached(topic: string, params: Params): Frame | undefined;
+}
+
+const IDLE: Status = { phase: "idle", done: 0, error: null, ms: null, note: null, failure: null };
+const SILENCE_MS = 4000;
+const SILENT = "The kernel is busy or disconnected. This is the last result.";
+
+export class Feed {
+  #status: Status = IDLE;
+  #key: string | null = null;
+  #seq = 0;
+  #step = -1;
+  #frames = new Set<(frame: Frame) => void>();
+  #statuses = new Set<(status: Status) => void>();
+  #silence: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    readonly topic: string,
+    private readonly host: FeedHost,
+  ) {}
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  /** The wish changed. What is cached is shown at once; the rest is asked of the kernel. */
+  request(params: Params): void {
+    const key = canonical(params);
+    const again = this.#status.phase === "error" || this.#status.phase === "cancelled";
+    if (key === this.#key && !again) return;
+    const working = this.#status.phase === "waiting" || this.#status.phase === "refining";
+    this.#key = key;
+    this.#step = -1;
+    const cached = this.host.cached(this.topic, params);
+    if (cached?.step.final) {
+      if (working) this.host.cancel(this.topic);
+      this.#emit(cached);
+      this.#set({ ...IDLE, phase: "done", done: 1, error: cached.step.error });
+      return;
+    }
+    if (cached) this.#emit(cached);
+    this.#set({ ...IDLE, phase: "waiting" });
+    this.host.ask(this.topic, ++this.#seq, params);
+    this.#listen();
+  }
+
+  cancel(): void {
+    if (!["waiting", "refining", "stale"].includes(this.#status.phase)) return;
+    this.host.cancel(this.topic);
+    this.#set({ ...this.#status, phase: "cancelled", note: null });
+  }
+
+  peek(params: Params): Frame | undefined {
+    return this.host.cached(this.topic, params);
+  }
+
+  onFrame(fn: (frame: Frame) => void): () => void {
+    this.#frames.add(fn);
+    return () => this.#frames.delete(fn);
+  }
+
+  onStatus(fn: (status: Status) => void): () => void {
+    this.#statuses.add(fn);
+    return () => this.#statuses.delete(fn);
+  }
+
+  /** A message of this topic. A frame that shows what we wish is welcome whoever asked for it. */
+  arrived(message: FromKernel, frame: Frame | null, mine: boolean): void {
+    if (frame !== null) this.#follow(frame);
+    if (!mine || !("seq" in message) || message.seq !== this.#seq || this.#status.phase === "cancelled") return;
+    this.#listen();
+    if (message.type === "progress") {
+      const phase = this.#step < 0 ? "waiting" : "refining";
+      const { done, error, note } = message;
+      if (this.#status.phase !== "done") this.#set({ ...this.#status, phase, done, error, note });
+    } else if (message.type === "done") {
+      this.#set({ ...this.#status, phase: "done", done: 1, ms: message.ms, note: null });
+    } else if (message.type === "error") {
+      this.#set({ ...this.#status, phase: "error", note: null, failure: message.error });
+    } else if (message.type === "cancelled" && this.#status.phase !== "done") {
+      this.#set({ ...this.#status, phase: "cancelled", note: null });
+    }
+  }
+
+  stale(note: string = SILENT): void {
+    if (this.#status.phase === "waiting" || this.#status.phase === "refining") {
+      this.#set({ ...this.#status, phase: "stale", note });
+    }
+  }
+
+  dispose(): void {
+    this.#frames.clear();
+    this.#statuses.clear();
+    if (this.#silence !== null) clearTimeout(this.#silence);
+  }
+
+  #follow(frame: Frame): void {
+    if (canonical(frame.params) !== this.#key || frame.step.index < this.#step) return;
+    if (this.#status.phase === "cancelled" || (this.#status.phase === "done" && !frame.step.final)) return;
+    this.#step = frame.step.index;
+    this.#emit(frame);
+    const { done, error, final } = frame.step;
+    this.#set({ ...this.#status, phase: final ? "done" : "refining", done, error, note: null, failure: null });
+  }
+
+  #listen(): void {
+    if (this.#silence !== null) clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.stale(), SILENCE_MS);
+  }
+
+  #emit(frame: Frame): void {
+    for (const fn of [...this.#frames]) fn(frame);
+  }
+
+  #set(status: Status): void {
+    if (status.phase === "done" || status.phase === "error" || status.phase === "cancelled") {
+      if (this.#silence !== null) clearTimeout(this.#silence);
+      this.#silence = null;
+    }
+    this.#status = status;
+    for (const fn of [...this.#statuses]) fn(status);
+  }
+}

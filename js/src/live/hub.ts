@@ -1,0 +1,93 @@
+/**
+ * What all panels of a session share within one page: the selection, the greeting and the frames.
+ *
+ * Each panel is a bundle of its own, so a module cannot hold this. It hangs on the session's data
+ * channel, the one object that every panel reaches through the widget manager.
+ */
+
+import { FrameCache } from "./cache";
+import { decodeFrame } from "./codec";
+import type { Frame } from "./codec";
+import { canonical, isFromKernel } from "./messages";
+import type { FromKernel, Values, Welcome } from "./messages";
+
+export interface ChannelModel {
+  on(event: string, fn: (...args: never[]) => void): void;
+  off(event: string, fn: (...args: never[]) => void): void;
+}
+
+/** What the hub tells a client. */
+export interface Listener {
+  readonly id: string;
+  greeted(welcome: Welcome): void;
+  selected(values: Values, changed: Set<keyof Values>): void;
+  arrived(message: FromKernel, frame: Frame | null): void;
+}
+
+const KEY = Symbol.for("xai_widgets.hub");
+
+export class Hub {
+  readonly cache = new FrameCache();
+  readonly listeners = new Set<Listener>();
+  welcome: Welcome | null = null;
+  values: Values | null = null;
+  asked = 0;
+
+  static of(channel: ChannelModel): Hub {
+    const holder = channel as ChannelModel & { [KEY]?: Hub };
+    holder[KEY] ??= new Hub(channel);
+    return holder[KEY];
+  }
+
+  private constructor(channel: ChannelModel) {
+    channel.on("msg:custom", (content: unknown, buffers: unknown) => {
+      this.receive(content, Array.isArray(buffers) ? buffers : []);
+    });
+  }
+
+  receive(content: unknown, buffers: readonly (DataView | ArrayBuffer)[]): void {
+    if (!isFromKernel(content)) return;
+    if (content.type === "welcome") return this.greet(content);
+    if (content.type === "state") return this.restate(content);
+    let frame: Frame | null = null;
+    if (content.type === "frame") {
+      try {
+        frame = decodeFrame(content, buffers);
+      } catch (error) {
+        console.warn("[xai_widgets] a frame could not be read:", error);
+        return;
+      }
+      this.cache.put(frame);
+    }
+    for (const listener of [...this.listeners]) listener.arrived(content, frame);
+  }
+
+  select(values: Partial<Values>): boolean {
+    if (this.values === null) return false;
+    const changed = new Set<keyof Values>();
+    for (const key of Object.keys(values) as (keyof Values)[]) {
+      if (values[key] !== undefined && canonical(values[key]) !== canonical(this.values[key])) changed.add(key);
+    }
+    if (changed.size === 0) return false;
+    this.values = { ...this.values, ...values };
+    for (const listener of [...this.listeners]) listener.selected(this.values, changed);
+    return true;
+  }
+
+  private greet(welcome: Welcome): void {
+    if (this.welcome === null) this.values = welcome.selection;
+    this.welcome = welcome;
+    for (const listener of [...this.listeners]) listener.greeted(welcome);
+    this.select(welcome.selection);
+  }
+
+  private restate(state: Extract<FromKernel, { type: "state" }>): void {
+    const ours = [...this.listeners].some((listener) => listener.id === state.origin);
+    if (state.images && this.welcome) {
+      this.welcome = { ...this.welcome, images: state.images };
+      for (const listener of [...this.listeners]) listener.greeted(this.welcome);
+    }
+    // Our own wishes come back after we have moved on: following them would make a slider jump.
+    if (!ours) this.select(state.values);
+  }
+}
