@@ -1,0 +1,108 @@
+/** One map looked at in place: its numbers, its size, and what the numbers stand for. */
+
+/** An array as it came over the wire: real value = scale * (data - zero). */
+export interface Tensor {
+  data: Uint8Array | Int16Array | Float32Array;
+  shape: number[];
+  scale: number | number[];
+  zero: number | number[];
+}
+
+export interface Plane {
+  data: Uint8Array | Int16Array | Float32Array;
+  width: number;
+  height: number;
+  scale: number;
+  zero: number;
+}
+
+export type Sign = "both" | "positive" | "negative" | "absolute";
+
+/** Channel `channel` of a `(c, h, w)` tensor, or the whole of an `(h, w)` one. Nothing is copied. */
+export function plane(tensor: Tensor, channel = 0): Plane {
+  const [height, width] = tensor.shape.slice(-2) as [number, number];
+  const size = height * width;
+  const first = tensor.shape.length > 2 ? channel * size : 0;
+  return {
+    data: tensor.data.subarray(first, first + size),
+    width,
+    height,
+    scale: entry(tensor.scale, channel),
+    zero: entry(tensor.zero, channel),
+  };
+}
+
+export function entry(values: number | number[], index: number): number {
+  return typeof values === "number" ? values : (values[index] ?? 0);
+}
+
+export function valueAt(map: Plane, x: number, y: number): number {
+  return map.scale * (map.data[y * map.width + x]! - map.zero);
+}
+
+/** The part of a value that `sign` names; what is not finite counts as zero. */
+export function signed(value: number, sign: Sign): number {
+  if (!Number.isFinite(value)) return 0;
+  if (sign === "both") return value;
+  if (sign === "absolute") return Math.abs(value);
+  return Math.max(sign === "positive" ? value : -value, 0);
+}
+
+/** Smallest and largest finite value of a map. */
+export function extent(map: Plane): [number, number] {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const q of map.data) {
+    if (q < low) low = q;
+    if (q > high) high = q;
+  }
+  if (low > high) return [0, 0];
+  const ends = [map.scale * (low - map.zero), map.scale * (high - map.zero)] as const;
+  return ends[0] <= ends[1] ? [ends[0], ends[1]] : [ends[1], ends[0]];
+}
+
+const sizes = new WeakMap<object, Float64Array>();
+
+/** |values| in rising order. Kept as long as the numbers live, so that a clip slider costs nothing. */
+function sortedSizes(map: Plane): Float64Array {
+  const known = sizes.get(map.data);
+  if (known) return known;
+  const sorted = new Float64Array(map.data.length);
+  for (let i = 0; i < sorted.length; i++) {
+    sorted[i] = signed(map.scale * (map.data[i]! - map.zero), "absolute");
+  }
+  sorted.sort();
+  sizes.set(map.data, sorted);
+  return sorted;
+}
+
+/** Percentile of |values|, linear interpolation as in numpy. */
+export function percentile(map: Plane, percent: number): number {
+  const sorted = sortedSizes(map);
+  if (sorted.length === 0) return 0;
+  const place = (percent / 100) * (sorted.length - 1);
+  const left = Math.min(Math.floor(place), sorted.length - 1);
+  const [a, b] = [sorted[left]!, sorted[Math.min(left + 1, sorted.length - 1)]!];
+  const t = place - left;
+  return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
+}
+
+/** What the two ends of the colour map stand for; the same limit whatever the sign. */
+export function clipRange(map: Plane, percent: number, sign: Sign): [number, number] {
+  const sorted = sortedSizes(map);
+  const limit = percentile(map, percent) || (sorted[sorted.length - 1] ?? 0);
+  return [sign === "both" ? -limit : 0, limit];
+}
+
+/** The smallest size that is among the strongest `percent` of a map: ties are in, zeros never. */
+export function topThreshold(map: Plane, percent: number, sign: Sign): number {
+  if (percent >= 100) return 0;
+  const sorted = sign === "both" || sign === "absolute" ? sortedSizes(map) : sortedPart(map, sign);
+  const count = Math.max(1, Math.floor((sorted.length * percent) / 100 + 0.5));
+  return Math.max(sorted[sorted.length - count] ?? 0, Number.MIN_VALUE);
+}
+
+function sortedPart(map: Plane, sign: Sign): Float64Array {
+  const part = Float64Array.from(map.data, (q) => signed(map.scale * (q - map.zero), sign));
+  return part.sort();
+}
