@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -24,9 +25,7 @@ Verdict = Literal["ok", "warn", "fail"]
 Host = Literal["JupyterLab or Notebook", "VS Code", "Colab", "IPython terminal", "no notebook"]
 
 STATIC = Path(__file__).parent / "widgets" / "static"
-# What we need at run time, with the oldest version that works.
-NEEDED = {"torch": "2.4", "torchvision": "0.19", "ipywidgets": "8.1", "anywidget": "0.11", "bqplot": "0.12"}
-FRONT_ENDS = {"jupyterlab": "4.2", "ipykernel": "6.29"}
+REQUIREMENT = re.compile(r"(?P<name>[\w-]+)>=(?P<oldest>[\d.]+)(?:.*extra == .(?P<extra>\w+).)?")
 BUNDLE_LIMIT = 60_000  # bytes; anywidget keeps a bundle in every model made from it
 BROWSERS = [
     "chromium",
@@ -158,10 +157,17 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for name, oldest in NEEDED.items():
-        yield _package(name, oldest, "fail")
-    for name, oldest in FRONT_ENDS.items():
-        yield _package(name, oldest, "warn")
+    """What the project's own metadata asks for, and the front end it is shown in."""
+    try:
+        asked = metadata.requires("xai-widgets") or []
+    except metadata.PackageNotFoundError:
+        yield Finding("xai-widgets", "warn", "is imported but not installed", "pip install -e .")
+        return
+    yield Finding("xai-widgets", "ok", metadata.version("xai-widgets"))
+    for line in asked:
+        found = REQUIREMENT.match(line)
+        if found and found["extra"] in (None, "lab"):
+            yield _package(found["name"], found["oldest"], "warn" if found["extra"] else "fail")
 
 
 def _package(name: str, oldest: str, verdict: Verdict) -> Finding:
@@ -176,7 +182,7 @@ def _package(name: str, oldest: str, verdict: Verdict) -> Finding:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
+    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
 
 
 def _torch() -> Iterator[Finding]:

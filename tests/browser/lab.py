@@ -27,7 +27,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import nbformat
 from playwright.sync_api import Browser, Error, Page, TimeoutError, sync_playwright
 
 from xai_widgets.doctor import find_browser
@@ -94,10 +93,15 @@ class Lab:
             "--ServerApp.root_dir": self.folder,
             "--IdentityProvider.token": self.token,
         }
-        command = [sys.executable, "-m", "jupyterlab", *(f"{name}={value}" for name, value in options.items())]
+        command = [sys.executable, "-m", "jupyterlab", *(f"{key}={value}" for key, value in options.items())]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=self.folder, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         try:
             self._wait()
@@ -229,7 +233,7 @@ class Notebook:
         return notebook
 
     def _ready(self, theme: str) -> None:
-        """Wait for the document and an idle kernel: to run cells earlier opens a dialog that waits for ever."""
+        """Wait for the document and an idle kernel; to run cells earlier opens a dialog that waits."""
         self.page.wait_for_function(
             """() => {
               const panel = window.jupyterapp?.shell.currentWidget;
@@ -383,11 +387,15 @@ def _seen(page: Page) -> dict[str, str]:
 
 
 def _notebook(cells: Sequence[str]) -> str:
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in cells],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    )
-    return str(nbformat.writes(notebook))
+    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = {
+        "cells": [{**cell, "id": f"cell-{k}", "source": source} for k, source in enumerate(cells)],
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return json.dumps(notebook)
 
 
 def _write_json(path: Path, values: object) -> None:

@@ -40,7 +40,9 @@ def test_a_widget_paints_and_is_two_way(open_notebook, theme):
     page.wait_for_selector('canvas[data-color="#0000ff"]')
     notebook.run("while square.color != '#0000ff': import time; time.sleep(0.01)")
     assert notebook.value("square.color") == "#0000ff"
-    pixel = page.evaluate("[...document.querySelector('canvas').getContext('2d').getImageData(5, 5, 1, 1).data]")
+    pixel = page.evaluate(
+        "[...document.querySelector('canvas').getContext('2d').getImageData(5, 5, 1, 1).data]"
+    )
     assert pixel == [0, 0, 255, 255]
     assert page.evaluate("document.body.dataset.jpThemeLight") == ("true" if theme == "light" else "false")
     assert notebook.problems == []
