@@ -1,0 +1,210 @@
+"""Record what the layers of a network produce, and differentiate with respect to it.
+
+The functions here take a plain module and inputs of its own dtype and device; `handle.Model` adds batches,
+errors and dtypes around them.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .hooks import untouched, watched
+from .layers import Layer, LayerTree, as_maps, view_of
+from .outputs import find_logits, first_tensor, with_tensor
+
+# From the network's output and the activations of named layers, as maps, to one scalar an image.
+Scalar = Callable[[Tensor, dict[str, Tensor]], Tensor]
+
+
+def record(module: nn.Module, inputs: Tensor, tree: LayerTree) -> dict[str, Tensor]:
+    """Return the activations `(1, *shape)` of the first image in all layers that can be looked at.
+
+    One forward pass without gradients, in the order of execution, float32 on the CPU. Activations are
+    copied when they appear, so that a later in-place layer cannot change them. Layers that only pass on
+    the values of another share its memory.
+    """
+    found: dict[str, Tensor] = {}
+    wanted = {layer.name: layer for layer in tree if layer.view != "none"}
+
+    def keep(name: str, _child: nn.Module, output: Any) -> None:
+        layer = wanted.get(name)
+        tensor = first_tensor(output)
+        if layer is None or tensor is None:
+            return
+        twin = found.get(layer.same_as or "")
+        same = twin is not None and twin.shape[1:] == layer.shape
+        found[name] = twin if same and twin is not None else plain(tensor[:1])
+
+    with untouched(module), watched(module, keep):
+        module(inputs[:1])
+    return found
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """Return a detached float32 copy on the CPU, in memory of its own."""
+    return tensor.detach().to("cpu", torch.float32, copy=True)
+
+
+def scalars(module: nn.Module, inputs: Tensor, scalar: Scalar, layer: Layer | None) -> Tensor:
+    """Return the explained scalar of each image `(n,)`, without gradients."""
+    with untouched(module), _Catch(module, [layer] if layer else [], cut=False) as caught:
+        return scalar(find_logits(module(inputs), len(inputs)), caught.maps())
+
+
+def input_gradients(
+    module: nn.Module, inputs: Tensor, scalar: Scalar, layer: Layer | None
+) -> tuple[Tensor, Tensor]:
+    """Return the scalars `(n,)` and their gradients with respect to the inputs `(n, c, h, w)`.
+
+    One backward pass of the sum: images do not influence each other in evaluation mode.
+    """
+    with untouched(module, gradients=True), _Catch(module, [layer] if layer else [], cut=False) as caught:
+        leaf = inputs.detach().clone().requires_grad_()
+        # The network gets a copy, because its first layer may work in place.
+        values = scalar(find_logits(module(leaf.clone()), len(inputs)), caught.maps())
+        (gradient,) = torch.autograd.grad(values.sum(), [leaf])
+    return values, gradient
+
+
+def activation_gradients(
+    module: nn.Module, inputs: Tensor, scalar: Scalar, layer: Layer, other: Layer | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the scalars, the activation of a layer and the gradient with respect to it, in its own shape.
+
+    The graph begins at the layer, so nothing below it is differentiated.
+    """
+    wanted = [layer] if other is None or other.name == layer.name else [layer, other]
+    with untouched(module, gradients=True), _Catch(module, wanted, cut=True) as caught:
+        values = scalar(find_logits(module(inputs), len(inputs)), caught.maps())
+        activation = caught.tensors[layer.name]
+        if not values.requires_grad:
+            return values, activation, torch.zeros_like(activation)
+        (gradient,) = torch.autograd.grad(values.sum(), [activation], allow_unused=True)
+    return values, activation, torch.zeros_like(activation) if gradient is None else gradient
+
+
+class _Catch:
+    """Catch the outputs of a few layers; the network goes on with copies, so they stay intact.
+
+    With `cut`, the first layer's output is made the leaf of a new graph.
+    """
+
+    def __init__(self, module: nn.Module, layers: list[Layer], cut: bool) -> None:
+        self.layers = {layer.name: layer for layer in layers}
+        self.tensors: dict[str, Tensor] = {}
+        self._leaf = layers[0].name if cut else None
+        self._watch = watched(module, self._keep) if layers else None
+
+    def _keep(self, name: str, _child: nn.Module, output: Any) -> Any:
+        tensor = first_tensor(output) if name in self.layers else None
+        if tensor is None:
+            return None
+        kept = tensor.detach().clone().requires_grad_() if name == self._leaf else tensor.clone()
+        self.tensors[name] = kept
+        return with_tensor(output, tensor, kept.clone())
+
+    def maps(self) -> dict[str, Tensor]:
+        return {name: as_maps(tensor, self.layers[name]) for name, tensor in self.tensors.items()}
+
+    def __enter__(self) -> "_Catch":
+        if self._watch:
+            self._watch.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._watch:
+            self._watch.__exit__(*error)
+
+
+@dataclass
+class _Call:
+    name: str
+    child: nn.Module
+    output: Tensor | None
+    same_as: str | None
+
+
+def trace(module: nn.Module, inputs: Tensor) -> LayerTree:
+    """Run the network once and return the tree of its layers, `carries` included.
+
+    Two images go in, so that outputs that do not belong to an image (position tables, windows folded into
+    the batch) are told apart by their first dimension.
+    """
+    batch = torch.cat([inputs[:1], inputs[:1]])
+    calls = _calls(module, batch)
+    layers: list[Layer] = []
+    grid: Layer | None = None
+    names = {call.name.split("#")[0] for call in calls}
+    for call in calls:
+        layer = _layer(call, len(layers), len(batch), (inputs.shape[2], inputs.shape[3]), grid, names)
+        layers.append(layer)
+        grid = layer if layer.grid and layer.view == "maps" else grid
+    shares = _carries(module, inputs[:1], layers)
+    return LayerTree(tuple(replace(layer, carries=shares.get(layer.name, 0.0)) for layer in layers))
+
+
+def _calls(module: nn.Module, batch: Tensor) -> list[_Call]:
+    calls: list[_Call] = []
+    givers: dict[tuple[int, int, int], str] = {}
+
+    def note(name: str, child: nn.Module, output: Any) -> None:
+        tensor = first_tensor(output)
+        same_as = None
+        if tensor is not None:
+            # Same memory, same size, not written to since: the same values, perhaps in another order.
+            key = (tensor.untyped_storage().data_ptr(), tensor.numel(), tensor._version)
+            same_as = givers.get(key)
+            givers.setdefault(key, name)
+        calls.append(_Call(name, child, tensor, same_as))  # holding the tensor keeps its address taken
+
+    with untouched(module), watched(module, note):
+        module(batch)
+    return calls
+
+
+def _layer(
+    call: _Call, order: int, batch: int, picture: tuple[int, int], grid: Layer | None, names: Collection[str]
+) -> Layer:
+    path, kind = call.name.split("#")[0], type(call.child).__name__
+    tensor = call.output
+    usable = tensor is not None and tensor.shape[:1] == (batch,) and tensor.is_floating_point()
+    shape = tuple(tensor.shape[1:]) if tensor is not None else ()
+    view = view_of(kind, shape, picture, grid) if usable else ("none", None, "first", 0)
+    return Layer(
+        name=call.name,
+        kind=kind,
+        shape=shape,
+        parameters=sum(parameter.numel() for parameter in call.child.parameters()),
+        depth=path.count("."),
+        order=order,
+        view=view[0],
+        grid=view[1],
+        channels=0 if not shape or view[0] == "none" else shape[-1] if view[2] == "last" else shape[0],
+        receptive_field=None,
+        block=path.rpartition(".")[0],
+        container=any(name.startswith(path + ".") for name in names),
+        size=4 * int(torch.Size(shape).numel()) if tensor is not None else 0,
+        layout=view[2],
+        class_tokens=view[3],
+        same_as=call.same_as,
+    )
+
+
+def _carries(module: nn.Module, inputs: Tensor, layers: Iterable[Layer]) -> dict[str, float]:
+    wanted = [layer for layer in layers if layer.grid is not None and layer.same_as is None]
+    with untouched(module, gradients=True), _Catch(module, wanted, cut=False) as caught:
+        leaf = inputs.detach().clone().requires_grad_()
+        logits = find_logits(module(leaf.clone()), 1)
+        if not logits.requires_grad:
+            return {}
+        kept = list(caught.tensors)
+        gradients = torch.autograd.grad(logits[0].max(), [caught.tensors[name] for name in kept], allow_unused=True)
+    shares = {}
+    for name, gradient in zip(kept, gradients, strict=True):
+        if gradient is not None:
+            there = (as_maps(gradient, caught.layers[name]) != 0).any(dim=1)
+            shares[name] = float(there.float().mean())
+    return shares

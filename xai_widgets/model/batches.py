@@ -1,0 +1,56 @@
+"""Run work over a batch that may not fit into memory: the batch halves itself and goes on."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..errors import ModelError
+
+Work = Callable[[Tensor], tuple[Tensor, ...]]
+
+
+def in_batches(work: Work, inputs: Tensor, limit: int | None) -> tuple[tuple[Tensor, ...], int | None]:
+    """Return the results of `work` over all inputs, concatenated, and the batch size that fitted.
+
+    Args:
+        work: from inputs `(m, c, h, w)` to tensors of first dimension m.
+        inputs: `(n, c, h, w)`.
+        limit: the largest batch known to fit, None where nothing is known.
+
+    Raises:
+        ModelError: a single image does not fit.
+    """
+    parts: list[tuple[Tensor, ...]] = []
+    start = 0
+    while start < len(inputs):
+        size = min(limit or len(inputs), len(inputs) - start)
+        failed = False
+        try:
+            parts.append(work(inputs[start : start + size]))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if size == 1:
+                raise ModelError(
+                    f"One image of shape {tuple(inputs.shape[1:])} does not fit into memory.",
+                    "Use a smaller picture, model.half(), or a device with more memory.",
+                ) from error
+            failed = True
+        # Outside the except block: there the traceback still holds the tensors that did not fit.
+        if failed:
+            limit = size // 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        else:
+            start += size
+    return tuple(torch.cat(column) for column in zip(*parts, strict=True)), limit
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the error says that memory ran out, on any device."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    said = str(error).lower()
+    signs = ("out of memory", "can't allocate memory", "cannot allocate memory", "alloc_failed")
+    return isinstance(error, RuntimeError) and any(sign in said for sign in signs)

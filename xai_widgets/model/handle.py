@@ -1,0 +1,390 @@
+"""Model: the network, its preprocessing, classes and device behind one call."""
+
+import copy
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ..errors import InputError, ModelError, ModelTypeError, UnknownClassError, XaiWidgetsError, did_you_mean
+from . import activations
+from .batches import in_batches, is_out_of_memory
+from .hooks import layer_reached, lock_of, untouched
+from .layers import LayerTree
+from .outputs import check_finite, find_logits
+from .preprocess import Preprocess
+from .targets import Target
+
+_SIZES = (224, 32, 28, 64, 96, 128, 160, 227, 256, 299, 384)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class with its logit and its softmax probability."""
+
+    index: int
+    name: str
+    logit: float
+    probability: float
+
+
+class Model:
+    """A network to look into: any `nn.Module` from `(n, c, h, w)` to logits `(n, k)`.
+
+    The module is left exactly as it came after every call. All tensors come back detached, in float32, on
+    the CPU. Calls are serialised by a lock a module, so they may come from any thread.
+
+    Args:
+        module: the network; `DataParallel` is unwrapped. TorchScript hides its layers, so only the
+            predictions and the input gradients of such modules can be had.
+        preprocess: torchvision transforms or any callable from a PIL picture to a tensor, a pair
+            `(mean, std)` for pixels in [0, 1], or None where the network takes pixels in [0, 1].
+        classes: names in the order of the outputs.
+        device: where to run; a copy is made if the module lies elsewhere. None: where the module lies.
+
+    Raises:
+        ModelTypeError: `module` is no network.
+        InputError: the normalisation of `preprocess` cannot be found.
+
+    Example:
+        >>> weights = torchvision.models.ResNet18_Weights.DEFAULT
+        >>> model = Model(torchvision.models.resnet18(weights=weights), weights.transforms(),
+        ...               weights.meta["categories"])
+        >>> model.predict(model.normalise(model.pixels(Image.open("cat.jpg"))))[0].name
+        'tabby'
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        preprocess: Any = None,
+        classes: Sequence[str] | Mapping[int, str] | None = None,
+        device: str | torch.device | None = None,
+    ) -> None:
+        self.module = _on_device(_unwrapped(module), device)
+        self.name = type(self.module).__name__
+        self.classes = _class_names(classes)
+        self.batch_limit: int | None = None  # the largest batch that fitted, once one did not
+        self.input_size: int | None = None  # the size found by trying, once a picture was rejected
+        self._preprocess = Preprocess(preprocess)
+        self._accepted: dict[tuple[int, ...], bool] = {}
+        self._trees: dict[tuple[int, ...], LayerTree] = {}
+        self._count = len(self.classes) if self.classes else None
+        self.channels = self._preprocess.channels or _channels_of(self.module)
+
+    @classmethod
+    def from_torchvision(cls, name: str, weights: Any = "DEFAULT", device: Any = None) -> "Model":
+        """Load a classification network with its weights, classes and transforms through torchvision.
+
+        Raises:
+            ModelError: there is no such network or no such weights, or they could not be downloaded.
+        """
+        from .zoo import load
+
+        module, preprocess, classes = load(name, weights)
+        return cls(module, preprocess, classes, device)
+
+    @property
+    def mean(self) -> Tensor | None:
+        """Mean of the normalisation `(c,)`, or None."""
+        return self._preprocess.mean
+
+    @property
+    def std(self) -> Tensor | None:
+        """Standard deviation of the normalisation `(c,)`, or None."""
+        return self._preprocess.std
+
+    @property
+    def device(self) -> torch.device:
+        """Where the first parameter lies."""
+        return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the first parameter."""
+        found = (p.dtype for p in self.module.parameters() if p.is_floating_point())
+        return next(found, torch.float32)
+
+    @property
+    def fingerprint(self) -> str:
+        """Class name and a hash of the shapes and of a few values of every weight."""
+        digest = hashlib.blake2b(digest_size=8)
+        with lock_of(self.module), torch.no_grad():
+            for name, weight in self.module.state_dict().items():
+                digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
+                few = weight.detach().flatten()[:: max(1, weight.numel() // 8)][:16]
+                digest.update(few.to("cpu", torch.float64).numpy().tobytes())
+        for part in (self.mean, self.std):
+            digest.update(str(None if part is None else part.tolist()).encode())
+        return f"{self.name}-{digest.hexdigest()}"
+
+    def pixels(self, picture: Any) -> Tensor:
+        """Return a picture as the network sees it, before normalisation: `(1, c, h, w)` in [0, 1].
+
+        A PIL picture goes through the geometry (resize, crop) of the preprocessing; a tensor `(c, h, w)`
+        or `(1, c, h, w)` is taken as it is. Without transforms, a size that the network rejects is
+        replaced by the first that it takes (`input_size`).
+
+        Raises:
+            InputError: neither picture nor tensor, or the wrong number of channels.
+            ModelError: the network takes no size that was tried.
+        """
+        picture = getattr(picture, "pixels", picture)
+        if isinstance(picture, Tensor):
+            return self._fit_channels(picture)
+        if not isinstance(picture, Image.Image):
+            raise InputError(
+                f"A {type(picture).__name__} is no picture.",
+                "Open it with xai_widgets.inputs.images.load(...), or give a PIL picture or a tensor.",
+            )
+        pixels = self._preprocess.pixels(picture, self.channels)
+        if self._preprocess.resizes or self._accepts(pixels):
+            return pixels
+        return self._preprocess.pixels(picture, self.channels, self._find_size(picture))
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Return the network's inputs from pixels `(n, c, h, w)` in [0, 1]."""
+        return self._preprocess.normalise(pixels)
+
+    def unnormalise(self, inputs: Tensor) -> Tensor:
+        """Return the pixels from the network's inputs `(n, c, h, w)`."""
+        return self._preprocess.unnormalise(inputs)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Return the logits `(n, k)` of normalised inputs `(n, c, h, w)`.
+
+        Raises:
+            InputError: the inputs have a wrong shape or contain NaN.
+            ModelError: the network raises, gives no logits, or gives NaN.
+        """
+
+        def work(batch: Tensor) -> tuple[Tensor, ...]:
+            with untouched(self.module):
+                return (check_finite(find_logits(self.module(batch), len(batch))),)
+
+        (logits,) = self._run(work, inputs)
+        self._count = logits.shape[1]
+        return logits
+
+    def predict(self, inputs: Tensor) -> list[Prediction]:
+        """Return all classes of one image, the most probable first."""
+        logits = self.logits(inputs[:1])[0].double()
+        shares = logits.softmax(0)
+        order = logits.argsort(descending=True, stable=True).tolist()
+        return [Prediction(i, self.class_name(i), float(logits[i]), float(shares[i])) for i in order]
+
+    def layers(self, inputs: Tensor) -> LayerTree:
+        """Return the tree of layers for inputs of this shape; traced once, then remembered."""
+        key = tuple(inputs.shape[1:])
+        with lock_of(self.module):
+            if key not in self._trees:
+                self._trees[key] = self._call(lambda x: activations.trace(self.module, x), inputs)
+            return self._trees[key]
+
+    def record(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the activation `(1, *shape)` of the first image in every layer that can be looked at.
+
+        One forward pass, in the order of execution; see `layers.as_maps` for the way to maps.
+        """
+        tree = self.layers(inputs)
+        return self._call(lambda x: activations.record(self.module, x, tree), inputs)
+
+    def outputs(self, inputs: Tensor, target: Target) -> Tensor:
+        """Return the explained scalar of each image `(n,)`."""
+        layer = self.layers(inputs)[target.layer] if target.layer else None
+        work = lambda x: (activations.scalars(self.module, x, target.of, layer),)  # noqa: E731
+        return self._run(work, inputs)[0]
+
+    def gradients(self, inputs: Tensor, target: Target) -> tuple[Tensor, Tensor]:
+        """Return the explained scalars `(n,)` and their gradients by the inputs `(n, c, h, w)`.
+
+        Raises:
+            ModelError: the target cannot be differentiated, or the network raises.
+        """
+        layer = self.layers(inputs)[target.layer] if target.layer else None
+        values, found = self._run(
+            lambda x: activations.input_gradients(self.module, x, target.of, layer), inputs
+        )
+        return values, found
+
+    def layer_gradients(self, inputs: Tensor, target: Target, layer: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the scalars `(n,)`, the activation of a layer and the scalars' gradient with respect to it.
+
+        Activation and gradient have the layer's own shape `(n, *shape)`; `layers.as_maps` makes maps.
+        """
+        tree = self.layers(inputs)
+        wanted, other = tree[layer], tree[target.layer] if target.layer else None
+        values, activation, gradient = self._run(
+            lambda x: activations.activation_gradients(self.module, x, target.of, wanted, other), inputs
+        )
+        return values, activation, gradient
+
+    def class_index(self, name_or_index: int | str) -> int:
+        """Return the index of a class.
+
+        Raises:
+            UnknownClassError: there is none, with close names; or several have this name.
+        """
+        if isinstance(name_or_index, str):
+            return _index_of(name_or_index, self.classes)
+        index = int(name_or_index)
+        if index < 0 or (self._count is not None and index >= self._count):
+            known = f"It has {self._count}, from 0 to {self._count - 1}." if self._count else "They start at 0."
+            raise UnknownClassError(f"The network has no class {index}.", known)
+        return index
+
+    def class_name(self, index: int) -> str:
+        """Return the name of a class, "class 7" where it has none."""
+        if self.classes is None or not 0 <= index < len(self.classes):
+            return f"class {index}"
+        return self.classes[index]
+
+    def _run(self, work: Callable[[Tensor], tuple[Tensor, ...]], inputs: Tensor) -> tuple[Tensor, ...]:
+        """Run work in batches that fit; the results come back detached, in float32, on the CPU."""
+
+        def plain(batch: Tensor) -> tuple[Tensor, ...]:
+            found = work(batch)
+            for part in found:
+                check_finite(part.detach())
+            return tuple(part.detach().to("cpu", torch.float32) for part in found)
+
+        def run(ready: Tensor) -> tuple[Tensor, ...]:
+            found, self.batch_limit = in_batches(plain, ready, self.batch_limit)
+            return found
+
+        with lock_of(self.module):
+            return self._call(run, inputs)
+
+    def _call(self, work: Callable[[Tensor], Any], inputs: Tensor) -> Any:
+        """Bring inputs to device and dtype, and turn what the network raises into a ModelError."""
+        self._check(inputs)
+        ready = inputs.detach().to(self.device, self.dtype)
+        try:
+            return work(ready)
+        except XaiWidgetsError:
+            raise
+        except Exception as error:
+            raise self._explained(error, ready) from error
+
+    def _explained(self, error: Exception, inputs: Tensor) -> ModelError:
+        if is_out_of_memory(error):
+            return ModelError(f"Memory ran out: {error}", "Use a smaller picture or a device with more memory.")
+        if "does not require grad" in str(error):
+            return ModelError(
+                "The output of this network does not depend on its input in a way that can be differentiated.",
+                "Look for argmax, rounding, .detach(), .data or torch.no_grad in its forward, or use a method "
+                "without gradients, such as occlusion.",
+            )
+        reached = layer_reached(self.module, inputs[:1])
+        where = f" in layer {reached!r}" if reached else ""
+        return ModelError(
+            f"The network raised {type(error).__name__}{where} on input of shape {tuple(inputs.shape)}: {error}",
+            f"It gets {str(inputs.dtype).removeprefix('torch.')} (n, c, h, w) in evaluation mode; check size, "
+            "channels and preprocessing.",
+        )
+
+    def _check(self, inputs: Tensor) -> None:
+        if not isinstance(inputs, Tensor) or inputs.ndim != 4 or 0 in inputs.shape:
+            given = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
+            raise InputError(f"The network's inputs have shape (n, c, h, w), not {given}.", "Use model.pixels().")
+        if inputs.shape[1] != self.channels:
+            raise InputError(
+                f"The network takes {self.channels} channels, the input has {inputs.shape[1]}.",
+                f"Give inputs of shape (n, {self.channels}, h, w).",
+            )
+        if not bool(torch.isfinite(inputs).all()):
+            raise InputError("The input contains NaN or infinity.", "Check the picture and the preprocessing.")
+
+    def _fit_channels(self, tensor: Tensor) -> Tensor:
+        found = tensor.detach().to("cpu", torch.float32)
+        found = found[None] if found.ndim == 3 else found
+        if found.ndim != 4 or len(found) != 1:
+            raise InputError(f"A picture has shape (c, h, w), not {tuple(tensor.shape)}.", "Give one at a time.")
+        if found.shape[1] == 1 and self.channels == 3:
+            return found.expand(1, 3, *found.shape[2:]).clone()
+        if found.shape[1] == 3 and self.channels == 1:
+            weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R 601, as PIL's "L"
+            return (found * weights).sum(1, keepdim=True)
+        if found.shape[1] != self.channels:
+            raise InputError(
+                f"The network takes {self.channels} channels, the picture has {found.shape[1]}.",
+                f"Give a tensor of shape ({self.channels}, h, w).",
+            )
+        return found
+
+    def _accepts(self, pixels: Tensor) -> bool:
+        key = tuple(pixels.shape[1:])
+        if key not in self._accepted:
+            try:
+                self.logits(self.normalise(pixels))
+                self._accepted[key] = True
+            except ModelError:
+                self._accepted[key] = False
+        return self._accepted[key]
+
+    def _find_size(self, picture: Image.Image) -> int:
+        if self.input_size is None:
+            declared = [getattr(m, "image_size", None) for m in self.module.modules()]
+            sizes = [size for size in declared if isinstance(size, int)] + list(_SIZES)
+            taken = (s for s in sizes if self._accepts(self._preprocess.pixels(picture, self.channels, s)))
+            self.input_size = next(taken, None)
+        if self.input_size is None:
+            self.logits(self.normalise(self._preprocess.pixels(picture, self.channels)))  # raises the reason
+            raise ModelError("The network takes no picture size.", "Give preprocess its transforms.")
+        return self.input_size
+
+
+def _unwrapped(module: Any) -> nn.Module:
+    if not isinstance(module, nn.Module):
+        hint = "Build the network first, then load its weights into it: model files are never unpickled here."
+        raise ModelTypeError(f"A {type(module).__name__} is no torch.nn.Module.", hint)
+    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while isinstance(module, parallel) or hasattr(module, "_orig_mod"):
+        module = module.module if isinstance(module, parallel) else module._orig_mod
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
+        raise ModelError("The network has lazy layers without weights.", "Run it once on a batch first.")
+    if any(p.is_meta for p in module.parameters()):
+        raise ModelError("The network's weights lie on the meta device.", "Load its weights first.")
+    return module
+
+
+def _on_device(module: nn.Module, device: str | torch.device | None) -> nn.Module:
+    if device is None or all(p.device == torch.device(device) for p in module.parameters()):
+        return module
+    return copy.deepcopy(module).to(device)
+
+
+def _class_names(classes: Sequence[str] | Mapping[int, str] | None) -> tuple[str, ...] | None:
+    if classes is None:
+        return None
+    if isinstance(classes, str):
+        raise InputError("classes is one string.", "Give a list of names, one an output.")
+    if isinstance(classes, Mapping):
+        return tuple(str(classes.get(i, f"class {i}")) for i in range(max(map(int, classes), default=-1) + 1))
+    return tuple(str(name) for name in classes)
+
+
+def _index_of(name: str, classes: tuple[str, ...] | None) -> int:
+    if classes is None:
+        raise UnknownClassError(f"There is no class {name!r}: the model has no class names.", "Give an index.")
+    found = [index for index, known in enumerate(classes) if known == name]
+    found = found or [index for index, known in enumerate(classes) if known.casefold() == name.casefold()]
+    if not found:
+        raise UnknownClassError(f"The network has no class {name!r}.", did_you_mean(name, classes))
+    if len(found) > 1:
+        raise UnknownClassError(f"{name!r} is the name of classes {found}.", "Give the index.")
+    return found[0]
+
+
+def _channels_of(module: nn.Module) -> int:
+    for child in module.modules():
+        if isinstance(child, nn.Conv2d):
+            return child.in_channels
+        if isinstance(child, nn.Linear):
+            sides = {c: (child.in_features / c) ** 0.5 for c in (3, 1)}
+            return next((c for c, side in sides.items() if side.is_integer()), 3)
+    return 3

@@ -1,0 +1,145 @@
+"""The only place that touches hooks, modes, gradients flags and random state; always undone.
+
+Everything that runs the network goes through `untouched`, so that the module is after each call exactly
+as it came: mode of every submodule, `requires_grad`, buffers, random state. No `.grad` is ever written,
+because gradients are asked of `torch.autograd.grad` for named tensors only.
+"""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+# Called after each submodule with the name of the call, the module and what it gave; a value other than
+# None replaces the output for the rest of the network.
+OnOutput = Callable[[str, nn.Module, Any], Any]
+
+_locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()  # type: ignore[valid-type]
+_locks_guard = threading.Lock()
+
+
+def lock_of(module: nn.Module) -> Any:
+    """Return the re-entrant lock that guards this module, the same one for every caller."""
+    with _locks_guard:
+        return _locks.setdefault(module, threading.RLock())
+
+
+@contextmanager
+def untouched(module: nn.Module, gradients: bool = False) -> Iterator[None]:
+    """Hold the module in evaluation mode, with frozen parameters, and give it back as it came.
+
+    With `gradients` the block runs with gradients enabled (for its inputs: parameters stay frozen, which
+    also saves about a third of the time of a backward pass), else without. The grad mode is set here
+    because it is thread-local.
+    """
+    with ExitStack() as undo:
+        undo.enter_context(lock_of(module))
+        undo.enter_context(same_random_state(module))
+        undo.callback(_restore_modes, [(child, child.training) for child in module.modules()])
+        undo.callback(_restore_buffers, _buffers_of(module))
+        undo.callback(_thaw, [p for p in module.parameters() if p.requires_grad])
+        undo.enter_context(torch.inference_mode(False))
+        undo.enter_context(torch.set_grad_enabled(gradients))
+        for child in module.modules():
+            child.training = False  # not .eval(): a model may override train() with side effects
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+        yield
+
+
+@contextmanager
+def watched(module: nn.Module, on_output: OnOutput) -> Iterator[None]:
+    """Call `on_output` after every call of every submodule (the module itself is left out).
+
+    The k-th call of a module that runs more than once in one forward pass is named `path#k` for k ≥ 2.
+    """
+    calls: Counter[str] = Counter()
+
+    def hook_for(name: str) -> Callable[[nn.Module, Any, Any], Any]:
+        def hook(child: nn.Module, _args: Any, output: Any) -> Any:
+            calls[name] += 1
+            return on_output(name if calls[name] == 1 else f"{name}#{calls[name]}", child, output)
+
+        return hook
+
+    with ExitStack() as undo:
+        for name, child in module.named_modules():
+            if name:
+                undo.callback(child.register_forward_hook(hook_for(name)).remove)
+        yield
+
+
+def layer_reached(module: nn.Module, inputs: Tensor) -> str | None:
+    """Run the network again and return the innermost submodule that was running when it raised."""
+    running: list[str] = []
+
+    def enter(name: str) -> Callable[[nn.Module, Any], None]:
+        return lambda _child, _args: running.append(name)
+
+    def leave(_name: str, _child: nn.Module, _output: Any) -> None:
+        running.pop()
+
+    with ExitStack() as undo:
+        undo.enter_context(untouched(module))
+        for name, child in module.named_modules():
+            if name:
+                undo.callback(child.register_forward_pre_hook(enter(name)).remove)
+        undo.enter_context(watched(module, leave))
+        try:
+            module(inputs)
+        except Exception:
+            return running[-1] if running else None
+    return None
+
+
+@contextmanager
+def same_random_state(module: nn.Module | None = None) -> Iterator[None]:
+    """Restore the random state of Python, NumPy and PyTorch (on the module's devices too) at the end."""
+    parameters = () if module is None else module.parameters()
+    devices = {p.device.index for p in parameters if p.device.type == "cuda"}
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=sorted(d for d in devices if d is not None)):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+def _restore_modes(modes: list[tuple[nn.Module, bool]]) -> None:
+    for child, training in modes:
+        child.training = training
+
+
+def _thaw(parameters: list[nn.Parameter]) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+
+
+_Buffer = tuple[nn.Module, str, Tensor, int, Tensor]
+
+
+def _buffers_of(module: nn.Module) -> list[_Buffer]:
+    # Some layers write running statistics even in evaluation mode, so the values are kept, not trusted.
+    return [
+        (child, name, buffer, buffer._version, buffer.detach().clone())
+        for child in module.modules()
+        for name, buffer in child._buffers.items()
+        if buffer is not None and not buffer.is_inference()
+    ]
+
+
+def _restore_buffers(kept: list[_Buffer]) -> None:
+    with torch.no_grad():
+        for child, name, buffer, version, value in kept:
+            if buffer._version != version:
+                buffer.copy_(value)
+            if child._buffers.get(name) is not buffer:
+                child._buffers[name] = buffer

@@ -1,0 +1,95 @@
+"""The logits in whatever a network gives back."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import ModelError
+
+_FIRST = ("logits", "out", "output", "pred")
+_REMEDY = (
+    "Wrap the network in an nn.Module whose forward takes (n, c, h, w) and returns the logits as one "
+    "floating-point tensor (n, k)."
+)
+
+
+def find_logits(output: Any, batch: int) -> Tensor:
+    """Return the logits `(n, k)`: the output itself, or the first tensor of that shape inside it.
+
+    In a dict, dataclass or named tuple an entry called "logits", "out", "output" or "pred" goes first. A
+    single logit an image `(n,)` becomes `(n, 1)`, and `(n, k, 1, 1)` becomes `(n, k)`.
+
+    Raises:
+        ModelError: there is none.
+    """
+    for _, found in _entries(output):
+        if isinstance(found, Tensor) and found.is_floating_point() and found.shape[:1] == (batch,):
+            shape = found.shape
+            if found.ndim == 1 or (found.ndim > 1 and shape[1] > 0 and all(size == 1 for size in shape[2:])):
+                return found.reshape(batch, -1)
+    raise ModelError(f"The network gave {describe(output)}, not logits of shape ({batch}, k).", _REMEDY)
+
+
+def check_finite(logits: Tensor) -> Tensor:
+    """Return the logits, or raise where there is NaN or infinity among them.
+
+    Raises:
+        ModelError: says how many values are affected.
+    """
+    bad = int((~torch.isfinite(logits)).sum())
+    if bad:
+        raise ModelError(
+            f"The network gave NaN or infinity in {bad} of its {logits.numel()} outputs.",
+            "Check the weights and the preprocessing; a half-precision network may overflow: use "
+            "model.float().",
+        )
+    return logits
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """Return the tensor a layer gave: its output, or the first tensor in a tuple, dict or dataclass."""
+    return next((found for _, found in _entries(output) if isinstance(found, Tensor)), None)
+
+
+def with_tensor(output: Any, old: Tensor, new: Tensor) -> Any:
+    """Return the output with one tensor replaced, in the same kind of tuple, list or dict."""
+    if output is old:
+        return new
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return type(output)(*(with_tensor(entry, old, new) for entry in output))
+    if isinstance(output, (tuple, list)):
+        return type(output)(with_tensor(entry, old, new) for entry in output)
+    if isinstance(output, dict):
+        replaced = type(output)(output)
+        for name, entry in output.items():
+            replaced[name] = with_tensor(entry, old, new)
+        return replaced
+    return output
+
+
+def describe(output: Any) -> str:
+    """Return in words what was given: shapes of tensors, types of everything else."""
+    if isinstance(output, Tensor):
+        return f"a {str(output.dtype).removeprefix('torch.')} tensor of shape {tuple(output.shape)}"
+    inside = [describe(found) for _, found in _entries(output) if found is not output]
+    return f"a {type(output).__name__}" + (f" with {', '.join(inside)}" if inside else "")
+
+
+def _entries(output: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(output, Mapping):
+        named = [(str(name), entry) for name, entry in output.items()]
+    elif is_dataclass(output) and not isinstance(output, type):
+        named = [(field.name, getattr(output, field.name)) for field in fields(output)]
+    elif isinstance(output, tuple) and hasattr(output, "_fields"):
+        named = list(zip(output._fields, output, strict=True))
+    elif isinstance(output, (tuple, list)):
+        named = [("", entry) for entry in output]
+    else:
+        yield "", output
+        return
+    for name, entry in sorted(named, key=lambda pair: _FIRST.index(pair[0]) if pair[0] in _FIRST else 99):
+        for _, inner in _entries(entry):
+            yield name, inner

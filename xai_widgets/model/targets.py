@@ -1,0 +1,192 @@
+"""Which number is explained: a class, a margin between two, a neuron, a channel.
+
+Every target says what scalar of each image it means (`of`), which layer it needs (`layer`), how it is
+called (`label`) and how it travels (`to_json`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor
+
+from ..errors import ParameterError, UnknownClassError, UnknownLayerError
+
+if TYPE_CHECKING:
+    from .handle import Model
+
+Activations = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class ClassTarget:
+    """The logit of one class."""
+
+    index: int
+    kind: ClassVar[str] = "class"
+    layer: ClassVar[str | None] = None
+
+    def of(self, logits: Tensor, activations: Activations) -> Tensor:
+        """Return the scalars `(n,)`."""
+        return _column(logits, self.index)
+
+    def label(self, model: "Model") -> str:
+        """Return the class name."""
+        return model.class_name(self.index)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict that `from_json` reads."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Margin:
+    """The logit of one class minus that of another: why this and not that."""
+
+    index: int
+    other: int
+    kind: ClassVar[str] = "margin"
+    layer: ClassVar[str | None] = None
+
+    def of(self, logits: Tensor, activations: Activations) -> Tensor:
+        """Return the scalars `(n,)`."""
+        return _column(logits, self.index) - _column(logits, self.other)
+
+    def label(self, model: "Model") -> str:
+        """Return both class names."""
+        return f"{model.class_name(self.index)} rather than {model.class_name(self.other)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict that `from_json` reads."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """One unit of a layer: a channel at a position `(y, x)` of its grid.
+
+    Without a position, `channel` counts the units of the whole layer, `(c, h, w)` flattened; of a vector
+    `(c,)` it is simply the unit.
+    """
+
+    layer: str
+    channel: int
+    position: tuple[int, int] | None = None
+    kind: ClassVar[str] = "neuron"
+
+    def of(self, logits: Tensor, activations: Activations) -> Tensor:
+        """Return the scalars `(n,)`."""
+        maps = activations[self.layer]
+        if self.position is None:
+            return _unit(maps.flatten(1), self.channel, self.layer)
+        height, width = maps.shape[2:]
+        y, x = self.position
+        if not (0 <= y < height and 0 <= x < width):
+            raise ParameterError(
+                f"Position ({y}, {x}) lies outside {self.layer!r}.", f"Its grid is {height} × {width}."
+            )
+        return _unit(maps[:, :, y, x], self.channel, self.layer)
+
+    def label(self, model: "Model") -> str:
+        """Return layer, channel and position."""
+        where = "" if self.position is None else f" at ({self.position[0]}, {self.position[1]})"
+        return f"{self.layer} unit {self.channel}{where}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict that `from_json` reads."""
+        position = None if self.position is None else list(self.position)
+        return {"kind": self.kind, "layer": self.layer, "channel": self.channel, "position": position}
+
+
+@dataclass(frozen=True)
+class Channel:
+    """The mean of one channel of a layer over its positions (class tokens apart)."""
+
+    layer: str
+    channel: int
+    kind: ClassVar[str] = "channel"
+
+    def of(self, logits: Tensor, activations: Activations) -> Tensor:
+        """Return the scalars `(n,)`."""
+        return _unit(activations[self.layer].mean(dim=(2, 3)), self.channel, self.layer)
+
+    def label(self, model: "Model") -> str:
+        """Return layer and channel."""
+        return f"{self.layer} channel {self.channel}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict that `from_json` reads."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+Target = ClassTarget | Margin | Neuron | Channel
+_KINDS: dict[str, Any] = {kind.kind: kind for kind in (ClassTarget, Margin, Neuron, Channel)}
+
+
+def from_json(given: Mapping[str, Any]) -> Target:
+    """Return the target that `to_json` wrote.
+
+    Raises:
+        ParameterError: the kind is unknown or a field is missing, unknown or of the wrong type.
+    """
+    fields = dict(given)
+    kind = _KINDS.get(str(fields.pop("kind", None)))
+    if kind is None:
+        raise ParameterError(
+            f"{given.get('kind')!r} is no kind of target.", f"There are {', '.join(map(repr, _KINDS))}."
+        )
+    try:
+        if fields.get("position") is not None:
+            y, x = fields["position"]
+            fields["position"] = (_whole(y), _whole(x))
+        for name in {"index", "other", "channel"} & fields.keys():
+            fields[name] = _whole(fields[name])
+        target: Target = kind(**fields)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{dict(given)} is no {kind.kind} target: {error}.") from None
+    return target
+
+
+def resolve(target: "None | int | str | Target | Mapping[str, Any]", model: "Model", inputs: Tensor) -> Target:
+    """Return the target that was meant; None is the class predicted for the first image.
+
+    Raises:
+        UnknownClassError, UnknownLayerError, ParameterError: it does not exist in this network.
+    """
+    if target is None:
+        return ClassTarget(int(model.logits(inputs[:1])[0].argmax()))
+    if isinstance(target, Mapping):
+        target = from_json(target)
+    if not isinstance(target, (ClassTarget, Margin, Neuron, Channel)):
+        return ClassTarget(model.class_index(target))
+    for index in [getattr(target, name) for name in ("index", "other") if hasattr(target, name)]:
+        model.class_index(index)
+    if target.layer is not None:
+        found = model.layers(inputs)[target.layer]
+        if found.view == "none":
+            raise UnknownLayerError(
+                f"{found.name!r} gives {found.shape}, which has no channels.", "Choose another layer."
+            )
+    return target
+
+
+def _column(logits: Tensor, index: int) -> Tensor:
+    if not 0 <= index < logits.shape[1]:
+        raise UnknownClassError(
+            f"The network has no class {index}.", f"It has {logits.shape[1]}, from 0 to {logits.shape[1] - 1}."
+        )
+    return logits[:, index]
+
+
+def _unit(units: Tensor, index: int, layer: str) -> Tensor:
+    if not 0 <= index < units.shape[1]:
+        raise ParameterError(
+            f"{layer!r} has no unit {index}.", f"It has {units.shape[1]}, from 0 to {units.shape[1] - 1}."
+        )
+    return units[:, index]
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or int(value) != value:
+        raise ValueError(f"{value!r} is not a whole number")
+    return int(value)
