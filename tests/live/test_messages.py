@@ -1,0 +1,58 @@
+"""Words of the browser are checked field by field; strangers are not answered."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xai_widgets.errors import UnknownLayerError
+from xai_widgets.live import messages
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "frame.json"
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(anything)
+def test_anything_at_all_is_read_or_refused(content: object) -> None:
+    assert messages.read(content) is None
+
+
+@given(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["hello", "select", "request", "cancel", "ack", "add"])},
+        optional={key: anything for key in ("client", "topic", "seq", "params", "values", "name")},
+    )
+)
+def test_what_is_read_has_every_field(content: dict[str, object]) -> None:
+    message = messages.read(content)
+    if message is not None:
+        assert isinstance(message["client"], str)
+        assert message["type"] != "request" or isinstance(message["params"], dict)
+
+
+def test_a_request_is_read() -> None:
+    content = {"type": "request", "client": "a", "topic": "maps", "seq": 3, "params": {"image": 0}}
+    assert messages.read(content) == content
+    assert messages.read({**content, "seq": "3"}) is None
+
+
+@pytest.mark.parametrize("case", json.loads(GOLDEN.read_text("utf-8"))["canonical"])
+def test_the_same_params_have_the_same_text(case: list[object]) -> None:
+    assert messages.canonical(case[0]) == case[1]
+
+
+def test_a_failure_keeps_message_and_hint_apart() -> None:
+    told = messages.failure(UnknownLayerError("No layer is called 'x'.", "Did you mean 'y'?"))
+    assert told == {
+        "type": "UnknownLayerError",
+        "message": "No layer is called 'x'.",
+        "hint": "Did you mean 'y'?",
+    }
+    assert messages.failure(KeyError())["message"] == "KeyError"

@@ -1,0 +1,160 @@
+"""Requests in, frames out, acknowledgements counted: without a browser."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xai_widgets.anytime import Step
+from xai_widgets.live import codec
+from xai_widgets.live.scheduler import Scheduler
+from xai_widgets.live.session import AHEAD_SEQ, Encoded, Session, Wish
+
+PATIENCE = 20.0
+
+
+class Wire:
+    """A data channel that writes down what goes over it."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.buffers: list[list[bytes]] = []
+        self.more = threading.Condition()
+
+    def __call__(self, message: Any, buffers: list[bytes]) -> None:
+        with self.more:
+            self.sent.append(message)
+            self.buffers.append(buffers)
+            self.more.notify_all()
+
+    def wait(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        with self.more:
+            assert self.more.wait_for(lambda: len(self.of(kind)) >= count, PATIENCE), self.sent
+        return self.of(kind)
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.sent if message["type"] == kind]
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def scheduler() -> Scheduler:
+    return Scheduler()
+
+
+@pytest.fixture
+def session(wire: Wire, scheduler: Scheduler) -> Session:
+    return Session(wire, scheduler)
+
+
+def wish(count: int, topic: str = "maps", params: dict[str, Any] | None = None) -> Wish:
+    """A wish of `count` steps whose frames hold the index of their step."""
+
+    def work() -> Iterator[Step[int]]:
+        for i in range(count):
+            yield Step(i, (i + 1) / count, 1.0 / (i + 1), i == count - 1)
+
+    def encode(step: Step[int]) -> Encoded:
+        return Encoded({"value": step.value}, (codec.pack_floats("v", np.array([step.value], np.float32)),))
+
+    return Wish(topic, params or {}, work, encode)
+
+
+def test_a_frame_says_what_it_shows(wire: Wire, session: Session) -> None:
+    session.request("me", 7, wish(1, params={"image": 2}))
+    wire.wait("done")
+    frame = wire.of("frame")[0]
+    assert frame["client"] == "me" and frame["seq"] == 7 and frame["params"] == {"image": 2}
+    assert frame["step"] == {"index": 0, "done": 1.0, "error": 1.0, "final": True}
+    assert frame["arrays"][0]["dtype"] == "float32"
+    assert wire.buffers[0] == [np.float32(0).tobytes()]
+
+
+def test_at_most_two_frames_are_on_their_way(wire: Wire, session: Session, scheduler: Scheduler) -> None:
+    session.request("me", 1, wish(50))
+    assert scheduler.wait_idle(PATIENCE)
+    assert [frame["meta"]["value"] for frame in wire.of("frame")] == [0, 1]
+    assert not wire.of("done"), "the end is not told before its picture"
+    session.ack("me", "maps")
+    assert [frame["meta"]["value"] for frame in wire.of("frame")] == [0, 1, 49], (
+        "what waited in between is dropped"
+    )
+    assert wire.sent[-1]["type"] == "done"
+
+
+def test_progress_is_told_at_most_ten_times_a_second(
+    wire: Wire, session: Session, scheduler: Scheduler
+) -> None:
+    session.request("me", 1, wish(2000))
+    assert scheduler.wait_idle(PATIENCE)
+    assert 1 <= len(wire.of("progress")) < 200
+
+
+def test_clients_do_not_drop_each_other(wire: Wire, session: Session) -> None:
+    session.request("one", 1, wish(1))
+    session.request("two", 1, wish(1))
+    assert {message["client"] for message in wire.wait("done", 2)} == {"one", "two"}
+
+
+def test_a_newer_request_throws_the_held_frames_away(
+    wire: Wire, session: Session, scheduler: Scheduler
+) -> None:
+    session.request("me", 1, wish(50))
+    assert scheduler.wait_idle(PATIENCE)
+    session.request("me", 2, wish(1))
+    assert scheduler.wait_idle(PATIENCE)
+    session.ack("me", "maps")
+    session.ack("me", "maps")
+    assert [frame["seq"] for frame in wire.of("frame")] == [1, 1, 2]
+    assert [done["seq"] for done in wire.of("done")] == [2]
+
+
+def test_errors_are_told_with_what_to_do(wire: Wire, session: Session) -> None:
+    def work() -> Iterator[Step[int]]:
+        raise RuntimeError("broken")
+        yield
+
+    session.request("me", 4, Wish("maps", {}, work, lambda step: Encoded({})))
+    error = wire.wait("error")[0]
+    assert error["seq"] == 4 and error["error"]["type"] == "RuntimeError"
+    assert error["error"]["message"] == "broken" and error["error"]["hint"]
+
+
+def test_what_may_be_wished_next_waits_for_the_browser(
+    wire: Wire, session: Session, scheduler: Scheduler
+) -> None:
+    session.ahead("me", "maps", [wish(1, params={"layer": i}) for i in range(5)])
+    wire.wait("frame", 2)
+    assert not scheduler.wait_idle(0.05), "the third waits for an acknowledgement"
+    assert len(wire.of("frame")) == 2
+    for _ in range(3):
+        before = len(wire.of("frame"))
+        session.ack("me", "maps")
+        wire.wait("frame", before + 1)
+    assert {frame["seq"] for frame in wire.of("frame")} == {AHEAD_SEQ}
+    assert [frame["params"]["layer"] for frame in wire.of("frame")] == [0, 1, 2, 3, 4]
+
+
+def test_a_closed_session_is_silent(wire: Wire, session: Session, scheduler: Scheduler) -> None:
+    session.close()
+    session.request("me", 1, wish(3))
+    session.tell({"type": "state", "origin": "kernel", "values": {}})
+    assert scheduler.wait_idle(PATIENCE)
+    assert wire.sent == []
+
+
+def test_python_sees_each_step(wire: Wire, session: Session) -> None:
+    seen: list[int] = []
+    asked = wish(3)
+    session.request("me", 1, Wish("maps", {}, asked.work, asked.encode, lambda step: seen.append(step.value)))
+    session.ack("me", "maps")
+    wire.wait("frame", 2)
+    session.ack("me", "maps")
+    wire.wait("done")
+    assert seen == [0, 1, 2]

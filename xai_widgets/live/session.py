@@ -1,0 +1,245 @@
+"""One session: requests in, frames out, acknowledgements counted.
+
+The session answers the newest wish of each topic of each client. It sends the first picture at once and
+never has more than two frames of a topic on their way that the browser has not painted: what comes in
+between waits, and only the newest of it is sent.
+"""
+
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Any, TypeVar
+
+from xai_widgets.anytime import Step
+from xai_widgets.live.codec import Packed
+from xai_widgets.live.messages import Frame, Params, ToBrowser, failure
+from xai_widgets.live.scheduler import Job, Scheduler, worker
+
+T = TypeVar("T")
+
+UNACKNOWLEDGED = 2
+PROGRESS_SECONDS = 0.1
+AHEAD_SEQ = -1
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a frame shows: facts, and arrays."""
+
+    meta: Params
+    arrays: tuple[Packed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Something that can be asked for: its work, and how its steps become frames."""
+
+    topic: str
+    params: Params
+    work: Callable[[], Iterator[Step[Any]]]
+    encode: Callable[[Step[Any]], Encoded]
+    seen: Callable[[Step[Any]], None] | None = None
+
+
+Send = Callable[[ToBrowser, list[bytes]], None]
+
+
+@dataclass
+class _Line:
+    """What is on its way to one topic of one client."""
+
+    flying: int = 0
+    held: list[tuple[ToBrowser, list[bytes]]] = field(default_factory=list)
+    told: float = 0.0
+
+
+class Session:
+    """The live side of one set of panels.
+
+    Args:
+        send: puts a message and its buffers on the data channel. Called from any thread.
+        scheduler: where the work runs; the process's one worker unless a test brings its own.
+    """
+
+    def __init__(self, send: Send, scheduler: Scheduler | None = None) -> None:
+        self._send = send
+        self._scheduler = scheduler or worker()
+        self._lines: dict[tuple[str, str], _Line] = {}
+        self._lock = RLock()
+        self.closed = False
+
+    def request(self, client: str, seq: int, wish: Wish) -> None:
+        """Answer a wish; an older one of the same client and topic is dropped."""
+        if self.closed:
+            return
+        with self._lock:
+            self._line(client, wish.topic).held.clear()
+        follower = _Answer(self, client, seq, wish)
+        self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower))
+
+    def ahead(self, client: str, topic: str, wishes: Iterable[Wish]) -> None:
+        """Send what may be wished next while nothing else is to be done; replaces what was planned."""
+        if self.closed:
+            return
+        line = self._line(client, topic)
+        key = self._key(client, f"ahead {topic}")
+        follower = _Ahead(self, client)
+        ready = lambda: line.flying < UNACKNOWLEDGED  # noqa: E731
+        self._scheduler.submit(Job(key, lambda: _ahead_steps(wishes), follower, ahead=True, ready=ready))
+
+    def cancel(self, client: str, topic: str, seq: int = 0) -> None:
+        """Drop the wish of this client and topic, if it still runs."""
+        key = self._key(client, topic)
+        self._scheduler.cancel(lambda other: other == key)
+        with self._lock:
+            self._line(client, topic).held.clear()
+
+    def ack(self, client: str, topic: str) -> None:
+        """The browser painted a frame: send what waits."""
+        with self._lock:
+            line = self._line(client, topic)
+            line.flying = max(0, line.flying - 1)
+            waiting, line.held = line.held, []
+            for message, buffers in waiting:
+                self._put(line, message, buffers)
+        self._scheduler.wake()
+
+    def forget(self, client: str) -> None:
+        """A client is gone: nothing is on its way to it."""
+        self._scheduler.cancel(lambda key: isinstance(key, tuple) and key[:2] == (id(self), client))
+        with self._lock:
+            for key in [key for key in self._lines if key[0] == client]:
+                del self._lines[key]
+
+    def tell(self, message: ToBrowser, buffers: list[bytes] | None = None) -> None:
+        """Send a message that no flow control concerns."""
+        if not self.closed:
+            self._send(message, buffers or [])
+
+    def close(self) -> None:
+        """Drop all work and say nothing any more."""
+        self.closed = True
+        self._scheduler.cancel(lambda key: isinstance(key, tuple) and key[0] == id(self))
+        self._lines.clear()
+
+    # -- for the answers ------------------------------------------------------------------------------
+
+    def frame(self, client: str, seq: int, index: int, wish: Wish, step: Step[Any]) -> None:
+        """Send a step as a frame, or hold it until the browser has caught up."""
+        encoded = wish.encode(step)
+        message: Frame = {
+            "type": "frame",
+            "client": client,
+            "topic": wish.topic,
+            "seq": seq,
+            "params": wish.params,
+            "step": {"index": index, "done": step.done, "error": step.error, "final": step.final},
+            "meta": encoded.meta,
+            "arrays": [packed.head for packed in encoded.arrays],
+        }
+        buffers = [packed.data for packed in encoded.arrays]
+        with self._lock:
+            line = self._line(client, wish.topic)
+            if line.flying < UNACKNOWLEDGED:
+                self._put(line, message, buffers)
+                return
+            line.held = [(message, buffers)]
+            now = time.monotonic()
+            if now - line.told < PROGRESS_SECONDS:
+                return
+            line.told = now
+        self.tell(
+            {
+                "type": "progress",
+                "client": client,
+                "topic": wish.topic,
+                "seq": seq,
+                "done": step.done,
+                "error": step.error,
+                "note": None,
+            }
+        )
+
+    def end(self, client: str, topic: str, message: ToBrowser) -> None:
+        """Send the word that ends an answer, behind the frame it belongs to."""
+        with self._lock:
+            line = self._line(client, topic)
+            if line.held:
+                line.held.append((message, []))
+                return
+        self.tell(message)
+
+    def _put(self, line: _Line, message: ToBrowser, buffers: list[bytes]) -> None:
+        if message["type"] == "frame":
+            line.flying += 1
+        self.tell(message, buffers)
+
+    def _line(self, client: str, topic: str) -> _Line:
+        return self._lines.setdefault((client, topic), _Line())
+
+    def _key(self, client: str, topic: str) -> Hashable:
+        return (id(self), client, topic)
+
+
+@dataclass
+class _Answer:
+    """Turns the steps of one wish into frames for the client that asked."""
+
+    session: Session
+    client: str
+    seq: int
+    wish: Wish
+
+    def step(self, index: int, step: Step[Any]) -> None:
+        if self.wish.seen is not None:
+            self.wish.seen(step)
+        self.session.frame(self.client, self.seq, index, self.wish, step)
+
+    def done(self, seconds: float) -> None:
+        ms = round(1000 * seconds, 1)
+        topic = self.wish.topic
+        self.session.end(
+            self.client,
+            topic,
+            {"type": "done", "client": self.client, "topic": topic, "seq": self.seq, "ms": ms},
+        )
+
+    def failed(self, error: Exception) -> None:
+        topic = self.wish.topic
+        self.session.end(
+            self.client,
+            topic,
+            {
+                "type": "error",
+                "client": self.client,
+                "topic": topic,
+                "seq": self.seq,
+                "error": failure(error),
+            },
+        )
+
+
+@dataclass
+class _Ahead:
+    """Sends what nobody asked for yet. A failure is kept quiet: it is told when somebody asks."""
+
+    session: Session
+    client: str
+
+    def step(self, index: int, step: Step[Any]) -> None:
+        wish, inner = step.value
+        self.session.frame(self.client, AHEAD_SEQ, 0, wish, inner)
+
+    def done(self, seconds: float) -> None:
+        pass
+
+    def failed(self, error: Exception) -> None:
+        pass
+
+
+def _ahead_steps(wishes: Iterable[Wish]) -> Iterator[Step[tuple[Wish, Step[Any]]]]:
+    for wish in wishes:
+        for step in wish.work():
+            if step.final:
+                yield Step((wish, step), 0.0, None, False)
