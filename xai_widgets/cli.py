@@ -2,7 +2,7 @@
 
 import typer
 
-from xai_widgets import doctor as doctor_module
+from xai_widgets.doctor import doctor as examine
 
 app = typer.Typer(help="See why a PyTorch vision model says what it says.", no_args_is_help=True)
 
@@ -15,7 +15,7 @@ def _group() -> None:
 @app.command()
 def doctor() -> None:
     """Say what stands on this machine, what is wrong and how to mend it; exit with 1 if something is."""
-    report = doctor_module.doctor()
+    report = examine()
     typer.echo(str(report))
     raise typer.Exit(0 if report.ok else 1)
 

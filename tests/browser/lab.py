@@ -387,7 +387,7 @@ def _seen(page: Page) -> dict[str, str]:
 
 
 def _notebook(cells: Sequence[str]) -> str:
-    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    cell: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = {
         "cells": [{**cell, "id": f"cell-{k}", "source": source} for k, source in enumerate(cells)],
