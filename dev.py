@@ -154,9 +154,9 @@ def make_venv() -> None:
         return
     heading("make .venv")
     try:
-        venv.create(VENV, clear=True, with_pip=True)
+        venv.create(VENV, clear=True, symlinks=os.name != "nt", with_pip=True)
     except subprocess.CalledProcessError:
-        venv.create(VENV, clear=True, with_pip=False)
+        venv.create(VENV, clear=True, symlinks=os.name != "nt", with_pip=False)
 
 
 def install(wanted: Sequence[str]) -> None:
@@ -165,21 +165,11 @@ def install(wanted: Sequence[str]) -> None:
     if not uv.exists():
         pip(["--quiet", "uv"])
     if uv.exists():
-        # Files are copied where the cache lies on another disk; that is no news.
-        environment = {"UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "copy" if other_disk() else "")}
-        if run([uv, "pip", "install", "--python", PYTHON, *wanted], **environment) == 0:
+        if run([uv, "pip", "install", "--python", PYTHON, *wanted]) == 0:
             return
         print("uv could not install it; trying pip, which takes some minutes.", flush=True)
     if pip(wanted):
         raise SystemExit("The project could not be installed; what pip said stands above.")
-
-
-def other_disk() -> bool:
-    """Return whether the home folder, where uv's cache is, lies on another disk than this one."""
-    try:
-        return Path.home().stat().st_dev != ROOT.stat().st_dev
-    except (OSError, RuntimeError):
-        return True
 
 
 def pip(wanted: Sequence[str]) -> int:
@@ -201,11 +191,11 @@ def have_browser() -> bool:
         return True
     heading("fetch a browser")
     quick = {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "15000"}
-    run([PYTHON, "-m", "playwright", "install", "chromium"], **quick)
+    run([PYTHON, "-m", "playwright", "install", "chromium"], quick)
     if found_browser():
         return True
     for command in system_install():
-        run(command, DEBIAN_FRONTEND="noninteractive")
+        run(command, {"DEBIAN_FRONTEND": "noninteractive"})
     if found_browser():
         return True
     print("No browser: install Chromium, Chrome or Edge, or name one in XAI_WIDGETS_BROWSER.", flush=True)
@@ -234,14 +224,15 @@ def heading(text: str) -> None:
     print(f"\n── {text} {'─' * max(0, 74 - len(text))}", flush=True)
 
 
-def run(command: Sequence[str | Path], *, stdin: int | None = subprocess.DEVNULL, **environment: str) -> int:
+def run(
+    command: Sequence[str | Path],
+    environment: dict[str, str] | None = None,
+    stdin: int | None = subprocess.DEVNULL,
+) -> int:
     """Run a program without a shell, with no input unless wanted, and return its exit code."""
     try:
-        return subprocess.run(
-            list(map(str, command)),
-            stdin=stdin,
-            env={**os.environ, **{name: value for name, value in environment.items() if value}},
-        ).returncode
+        own = {**os.environ, **(environment or {})}
+        return subprocess.run(list(map(str, command)), env=own, stdin=stdin).returncode
     except FileNotFoundError:
         print(f"{command[0]} is not there", flush=True)
         return 127
