@@ -4,12 +4,12 @@ import type { Frame } from "./codec";
 import { Feed } from "./feed";
 import { type ChannelModel, Hub, type Listener } from "./hub";
 import { Latest, soon } from "./latest";
-import { canonical } from "./messages";
 import type { FromKernel, Params, ToKernel, Values, Welcome } from "./messages";
+import { canonical } from "./messages";
 
 export type { Frame, Tensor } from "./codec";
-export { Feed } from "./feed";
 export type { Phase, Status } from "./feed";
+export { Feed } from "./feed";
 export type * from "./messages";
 
 /** The part of anywidget's model that we use. */
@@ -165,7 +165,8 @@ export class Client implements Listener {
     try {
       channel = (await this.model.widget_manager.get_model(reference)) as ChannelModel;
     } catch {
-      for (const feed of this.#feeds.values()) feed.stale("The kernel that drew this is gone. Run the cell again.");
+      for (const feed of this.#feeds.values())
+        feed.stale("The kernel that drew this is gone. Run the cell again.");
       return;
     }
     if (this.#closed) return;
@@ -184,7 +185,8 @@ export class Client implements Listener {
   #mirror(key: keyof Values): void {
     const changed = () => {
       const value = this.model.get(key);
-      if (value !== undefined && canonical(value) !== canonical(this.values[key])) this.select({ [key]: value });
+      if (value !== undefined && canonical(value) !== canonical(this.values[key]))
+        this.select({ [key]: value });
     };
     this.model.on(`change:${key}`, changed);
     this.#mirrors.push(() => this.model.off(`change:${key}`, changed));

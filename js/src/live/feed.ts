@@ -1,8 +1,8 @@
 /** One topic of one panel: ask, follow, drop. Newest wins. */
 
 import type { Frame } from "./codec";
-import { canonical } from "./messages";
 import type { Failure, FromKernel, Params } from "./messages";
+import { canonical } from "./messages";
 
 export type Phase = "idle" | "waiting" | "refining" | "done" | "cancelled" | "error" | "stale";
 
@@ -88,7 +88,8 @@ export class Feed {
   /** A message of this topic. A frame that shows what we wish is welcome whoever asked for it. */
   arrived(message: FromKernel, frame: Frame | null, mine: boolean): void {
     if (frame !== null) this.#follow(frame);
-    if (!mine || !("seq" in message) || message.seq !== this.#seq || this.#status.phase === "cancelled") return;
+    if (!mine || !("seq" in message) || message.seq !== this.#seq || this.#status.phase === "cancelled")
+      return;
     this.#listen();
     if (message.type === "progress") {
       const phase = this.#step < 0 ? "waiting" : "refining";
@@ -121,7 +122,14 @@ export class Feed {
     this.#step = frame.step.index;
     this.#emit(frame);
     const { done, error, final } = frame.step;
-    this.#set({ ...this.#status, phase: final ? "done" : "refining", done, error, note: null, failure: null });
+    this.#set({
+      ...this.#status,
+      phase: final ? "done" : "refining",
+      done,
+      error,
+      note: null,
+      failure: null,
+    });
   }
 
   #listen(): void {

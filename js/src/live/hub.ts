@@ -6,10 +6,10 @@
  */
 
 import { FrameCache } from "./cache";
-import { decodeFrame } from "./codec";
 import type { Frame } from "./codec";
-import { canonical, isFromKernel } from "./messages";
+import { decodeFrame } from "./codec";
 import type { FromKernel, Values, Welcome } from "./messages";
+import { canonical, isFromKernel } from "./messages";
 
 export interface ChannelModel {
   on(event: string, fn: (...args: never[]) => void): void;
@@ -66,7 +66,8 @@ export class Hub {
     if (this.values === null) return false;
     const changed = new Set<keyof Values>();
     for (const key of Object.keys(values) as (keyof Values)[]) {
-      if (values[key] !== undefined && canonical(values[key]) !== canonical(this.values[key])) changed.add(key);
+      if (values[key] !== undefined && canonical(values[key]) !== canonical(this.values[key]))
+        changed.add(key);
     }
     if (changed.size === 0) return false;
     this.values = { ...this.values, ...values };
@@ -75,9 +76,14 @@ export class Hub {
   }
 
   private greet(welcome: Welcome): void {
-    if (this.welcome === null) this.values = welcome.selection;
+    const first = this.values === null;
+    this.values ??= welcome.selection;
     this.welcome = welcome;
-    for (const listener of [...this.listeners]) listener.greeted(welcome);
+    const all = new Set(Object.keys(this.values) as (keyof Values)[]);
+    for (const listener of [...this.listeners]) {
+      if (first) listener.selected(this.values, all);
+      listener.greeted(welcome);
+    }
     this.select(welcome.selection);
   }
 
