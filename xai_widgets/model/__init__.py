@@ -1,5 +1,5 @@
 """Looking into a network without changing it."""
 
-from .handle import Model, Prediction
+from xai_widgets.model.handle import Model, Prediction
 
 __all__ = ["Model", "Prediction"]

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .hooks import untouched, watched
-from .layers import Layer, LayerTree, as_maps, view_of
-from .outputs import find_logits, first_tensor, with_tensor
+from xai_widgets.model.hooks import untouched, watched
+from xai_widgets.model.layers import Layer, LayerTree, as_maps, view_of
+from xai_widgets.model.outputs import find_logits, first_tensor, with_tensor
 
 # From the network's output and the activations of named layers, as maps, to one scalar an image.
 Scalar = Callable[[Tensor, dict[str, Tensor]], Tensor]
@@ -35,8 +35,7 @@ def record(module: nn.Module, inputs: Tensor, tree: LayerTree) -> dict[str, Tens
         if layer is None or tensor is None:
             return
         twin = found.get(layer.same_as or "")
-        same = twin is not None and twin.shape[1:] == layer.shape
-        found[name] = twin if same and twin is not None else plain(tensor[:1])
+        found[name] = twin if twin is not None and twin.shape[1:] == layer.shape else plain(tensor[:1])
 
     with untouched(module), watched(module, keep):
         module(inputs[:1])
@@ -82,8 +81,8 @@ def activation_gradients(
         activation = caught.tensors[layer.name]
         if not values.requires_grad:
             return values, activation, torch.zeros_like(activation)
-        (gradient,) = torch.autograd.grad(values.sum(), [activation], allow_unused=True)
-    return values, activation, torch.zeros_like(activation) if gradient is None else gradient
+        (gradient,) = torch.autograd.grad(values.sum(), [activation], materialize_grads=True)
+    return values, activation, gradient
 
 
 class _Catch:
@@ -201,7 +200,9 @@ def _carries(module: nn.Module, inputs: Tensor, layers: Iterable[Layer]) -> dict
         if not logits.requires_grad:
             return {}
         kept = list(caught.tensors)
-        gradients = torch.autograd.grad(logits[0].max(), [caught.tensors[name] for name in kept], allow_unused=True)
+        gradients = torch.autograd.grad(
+            logits[0].max(), [caught.tensors[name] for name in kept], allow_unused=True
+        )
     shares = {}
     for name, gradient in zip(kept, gradients, strict=True):
         if gradient is not None:

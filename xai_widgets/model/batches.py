@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..errors import ModelError
+from xai_widgets.errors import ModelError
 
 Work = Callable[[Tensor], tuple[Tensor, ...]]
 

@@ -1,24 +1,26 @@
 """Model: the network, its preprocessing, classes and device behind one call."""
 
-import copy
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..errors import InputError, ModelError, ModelTypeError, UnknownClassError, XaiWidgetsError, did_you_mean
-from . import activations
-from .batches import in_batches, is_out_of_memory
-from .hooks import layer_reached, lock_of, untouched
-from .layers import LayerTree
-from .outputs import check_finite, find_logits
-from .preprocess import Preprocess
-from .targets import Target
+from xai_widgets.errors import InputError, ModelError, UnknownClassError, XaiWidgetsError
+from xai_widgets.model import activations
+from xai_widgets.model.batches import in_batches
+from xai_widgets.model.classes import class_names, index_of
+from xai_widgets.model.failure import check_inputs, explained, fit_channels
+from xai_widgets.model.hooks import lock_of, untouched
+from xai_widgets.model.layers import LayerTree
+from xai_widgets.model.network import channels_of, fingerprint, on_device, unwrapped
+from xai_widgets.model.outputs import check_finite, find_logits
+from xai_widgets.model.preprocess import Preprocess
+from xai_widgets.model.targets import Target
 
+T = TypeVar("T")
 _SIZES = (224, 32, 28, 64, 96, 128, 160, 227, 256, 299, 384)
 
 
@@ -65,16 +67,16 @@ class Model:
         classes: Sequence[str] | Mapping[int, str] | None = None,
         device: str | torch.device | None = None,
     ) -> None:
-        self.module = _on_device(_unwrapped(module), device)
+        self.module = on_device(unwrapped(module), device)
         self.name = type(self.module).__name__
-        self.classes = _class_names(classes)
+        self.classes = class_names(classes)
         self.batch_limit: int | None = None  # the largest batch that fitted, once one did not
         self.input_size: int | None = None  # the size found by trying, once a picture was rejected
         self._preprocess = Preprocess(preprocess)
         self._accepted: dict[tuple[int, ...], bool] = {}
         self._trees: dict[tuple[int, ...], LayerTree] = {}
         self._count = len(self.classes) if self.classes else None
-        self.channels = self._preprocess.channels or _channels_of(self.module)
+        self.channels = self._preprocess.channels or channels_of(self.module)
 
     @classmethod
     def from_torchvision(cls, name: str, weights: Any = "DEFAULT", device: Any = None) -> "Model":
@@ -83,7 +85,7 @@ class Model:
         Raises:
             ModelError: there is no such network or no such weights, or they could not be downloaded.
         """
-        from .zoo import load
+        from xai_widgets.model.zoo import load
 
         module, preprocess, classes = load(name, weights)
         return cls(module, preprocess, classes, device)
@@ -112,15 +114,8 @@ class Model:
     @property
     def fingerprint(self) -> str:
         """Class name and a hash of the shapes and of a few values of every weight."""
-        digest = hashlib.blake2b(digest_size=8)
-        with lock_of(self.module), torch.no_grad():
-            for name, weight in self.module.state_dict().items():
-                digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
-                few = weight.detach().flatten()[:: max(1, weight.numel() // 8)][:16]
-                digest.update(few.to("cpu", torch.float64).numpy().tobytes())
-        for part in (self.mean, self.std):
-            digest.update(str(None if part is None else part.tolist()).encode())
-        return f"{self.name}-{digest.hexdigest()}"
+        with lock_of(self.module):
+            return f"{self.name}-{fingerprint(self.module, self.mean, self.std)}"
 
     def pixels(self, picture: Any) -> Tensor:
         """Return a picture as the network sees it, before normalisation: `(1, c, h, w)` in [0, 1].
@@ -135,7 +130,7 @@ class Model:
         """
         picture = getattr(picture, "pixels", picture)
         if isinstance(picture, Tensor):
-            return self._fit_channels(picture)
+            return fit_channels(picture, self.channels)
         if not isinstance(picture, Image.Image):
             raise InputError(
                 f"A {type(picture).__name__} is no picture.",
@@ -164,7 +159,7 @@ class Model:
 
         def work(batch: Tensor) -> tuple[Tensor, ...]:
             with untouched(self.module):
-                return (check_finite(find_logits(self.module(batch), len(batch))),)
+                return (find_logits(self.module(batch), len(batch)),)
 
         (logits,) = self._run(work, inputs)
         self._count = logits.shape[1]
@@ -230,10 +225,10 @@ class Model:
             UnknownClassError: there is none, with close names; or several have this name.
         """
         if isinstance(name_or_index, str):
-            return _index_of(name_or_index, self.classes)
+            return index_of(name_or_index, self.classes)
         index = int(name_or_index)
         if index < 0 or (self._count is not None and index >= self._count):
-            known = f"It has {self._count}, from 0 to {self._count - 1}." if self._count else "They start at 0."
+            known = f"It has classes 0 to {self._count - 1}." if self._count else "They start at 0."
             raise UnknownClassError(f"The network has no class {index}.", known)
         return index
 
@@ -247,10 +242,10 @@ class Model:
         """Run work in batches that fit; the results come back detached, in float32, on the CPU."""
 
         def plain(batch: Tensor) -> tuple[Tensor, ...]:
-            found = work(batch)
-            for part in found:
-                check_finite(part.detach())
-            return tuple(part.detach().to("cpu", torch.float32) for part in found)
+            found = tuple(part.detach().to("cpu", torch.float32) for part in work(batch))
+            check_finite(found[0], "outputs")
+            check_finite(found[-1], "gradients")
+            return found
 
         def run(ready: Tensor) -> tuple[Tensor, ...]:
             found, self.batch_limit = in_batches(plain, ready, self.batch_limit)
@@ -259,62 +254,16 @@ class Model:
         with lock_of(self.module):
             return self._call(run, inputs)
 
-    def _call(self, work: Callable[[Tensor], Any], inputs: Tensor) -> Any:
+    def _call(self, work: Callable[[Tensor], T], inputs: Tensor) -> T:
         """Bring inputs to device and dtype, and turn what the network raises into a ModelError."""
-        self._check(inputs)
+        check_inputs(inputs, self.channels)
         ready = inputs.detach().to(self.device, self.dtype)
         try:
             return work(ready)
         except XaiWidgetsError:
             raise
         except Exception as error:
-            raise self._explained(error, ready) from error
-
-    def _explained(self, error: Exception, inputs: Tensor) -> ModelError:
-        if is_out_of_memory(error):
-            return ModelError(f"Memory ran out: {error}", "Use a smaller picture or a device with more memory.")
-        if "does not require grad" in str(error):
-            return ModelError(
-                "The output of this network does not depend on its input in a way that can be differentiated.",
-                "Look for argmax, rounding, .detach(), .data or torch.no_grad in its forward, or use a method "
-                "without gradients, such as occlusion.",
-            )
-        reached = layer_reached(self.module, inputs[:1])
-        where = f" in layer {reached!r}" if reached else ""
-        return ModelError(
-            f"The network raised {type(error).__name__}{where} on input of shape {tuple(inputs.shape)}: {error}",
-            f"It gets {str(inputs.dtype).removeprefix('torch.')} (n, c, h, w) in evaluation mode; check size, "
-            "channels and preprocessing.",
-        )
-
-    def _check(self, inputs: Tensor) -> None:
-        if not isinstance(inputs, Tensor) or inputs.ndim != 4 or 0 in inputs.shape:
-            given = tuple(inputs.shape) if isinstance(inputs, Tensor) else type(inputs).__name__
-            raise InputError(f"The network's inputs have shape (n, c, h, w), not {given}.", "Use model.pixels().")
-        if inputs.shape[1] != self.channels:
-            raise InputError(
-                f"The network takes {self.channels} channels, the input has {inputs.shape[1]}.",
-                f"Give inputs of shape (n, {self.channels}, h, w).",
-            )
-        if not bool(torch.isfinite(inputs).all()):
-            raise InputError("The input contains NaN or infinity.", "Check the picture and the preprocessing.")
-
-    def _fit_channels(self, tensor: Tensor) -> Tensor:
-        found = tensor.detach().to("cpu", torch.float32)
-        found = found[None] if found.ndim == 3 else found
-        if found.ndim != 4 or len(found) != 1:
-            raise InputError(f"A picture has shape (c, h, w), not {tuple(tensor.shape)}.", "Give one at a time.")
-        if found.shape[1] == 1 and self.channels == 3:
-            return found.expand(1, 3, *found.shape[2:]).clone()
-        if found.shape[1] == 3 and self.channels == 1:
-            weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R 601, as PIL's "L"
-            return (found * weights).sum(1, keepdim=True)
-        if found.shape[1] != self.channels:
-            raise InputError(
-                f"The network takes {self.channels} channels, the picture has {found.shape[1]}.",
-                f"Give a tensor of shape ({self.channels}, h, w).",
-            )
-        return found
+            raise explained(error, self.module, ready) from error
 
     def _accepts(self, pixels: Tensor) -> bool:
         key = tuple(pixels.shape[1:])
@@ -336,55 +285,3 @@ class Model:
             self.logits(self.normalise(self._preprocess.pixels(picture, self.channels)))  # raises the reason
             raise ModelError("The network takes no picture size.", "Give preprocess its transforms.")
         return self.input_size
-
-
-def _unwrapped(module: Any) -> nn.Module:
-    if not isinstance(module, nn.Module):
-        hint = "Build the network first, then load its weights into it: model files are never unpickled here."
-        raise ModelTypeError(f"A {type(module).__name__} is no torch.nn.Module.", hint)
-    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-    while isinstance(module, parallel) or hasattr(module, "_orig_mod"):
-        module = module.module if isinstance(module, parallel) else module._orig_mod
-    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
-        raise ModelError("The network has lazy layers without weights.", "Run it once on a batch first.")
-    if any(p.is_meta for p in module.parameters()):
-        raise ModelError("The network's weights lie on the meta device.", "Load its weights first.")
-    return module
-
-
-def _on_device(module: nn.Module, device: str | torch.device | None) -> nn.Module:
-    if device is None or all(p.device == torch.device(device) for p in module.parameters()):
-        return module
-    return copy.deepcopy(module).to(device)
-
-
-def _class_names(classes: Sequence[str] | Mapping[int, str] | None) -> tuple[str, ...] | None:
-    if classes is None:
-        return None
-    if isinstance(classes, str):
-        raise InputError("classes is one string.", "Give a list of names, one an output.")
-    if isinstance(classes, Mapping):
-        return tuple(str(classes.get(i, f"class {i}")) for i in range(max(map(int, classes), default=-1) + 1))
-    return tuple(str(name) for name in classes)
-
-
-def _index_of(name: str, classes: tuple[str, ...] | None) -> int:
-    if classes is None:
-        raise UnknownClassError(f"There is no class {name!r}: the model has no class names.", "Give an index.")
-    found = [index for index, known in enumerate(classes) if known == name]
-    found = found or [index for index, known in enumerate(classes) if known.casefold() == name.casefold()]
-    if not found:
-        raise UnknownClassError(f"The network has no class {name!r}.", did_you_mean(name, classes))
-    if len(found) > 1:
-        raise UnknownClassError(f"{name!r} is the name of classes {found}.", "Give the index.")
-    return found[0]
-
-
-def _channels_of(module: nn.Module) -> int:
-    for child in module.modules():
-        if isinstance(child, nn.Conv2d):
-            return child.in_channels
-        if isinstance(child, nn.Linear):
-            sides = {c: (child.in_features / c) ** 0.5 for c in (3, 1)}
-            return next((c for c, side in sides.items() if side.is_integer()), 3)
-    return 3

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 # None replaces the output for the rest of the network.
 OnOutput = Callable[[str, nn.Module, Any], Any]
 
-_locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()  # type: ignore[valid-type]
+_locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 _locks_guard = threading.Lock()
 
 
-def lock_of(module: nn.Module) -> Any:
+def lock_of(module: nn.Module) -> threading.RLock:
     """Return the re-entrant lock that guards this module, the same one for every caller."""
     with _locks_guard:
         return _locks.setdefault(module, threading.RLock())
@@ -103,9 +103,9 @@ def layer_reached(module: nn.Module, inputs: Tensor) -> str | None:
 def same_random_state(module: nn.Module | None = None) -> Iterator[None]:
     """Restore the random state of Python, NumPy and PyTorch (on the module's devices too) at the end."""
     parameters = () if module is None else module.parameters()
-    devices = {p.device.index for p in parameters if p.device.type == "cuda"}
+    devices = sorted({p.device.index for p in parameters if p.device.type == "cuda"})
     python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=sorted(d for d in devices if d is not None)):
+    with torch.random.fork_rng(devices=devices):
         try:
             yield
         finally:
@@ -132,7 +132,7 @@ def _buffers_of(module: nn.Module) -> list[_Buffer]:
         (child, name, buffer, buffer._version, buffer.detach().clone())
         for child in module.modules()
         for name, buffer in child._buffers.items()
-        if buffer is not None and not buffer.is_inference()
+        if isinstance(buffer, Tensor) and not buffer.is_inference()
     ]
 
 

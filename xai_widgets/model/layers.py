@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from ..errors import NotValidError, UnknownLayerError, did_you_mean
+from xai_widgets.errors import NotValidError, UnknownLayerError, did_you_mean
 
 View = Literal["maps", "tokens", "vector", "none"]
 Layout = Literal["first", "last"]
@@ -110,6 +110,13 @@ class LayerTree(Sequence[Layer]):
             )
         return next(layer.name for layer in reversed(spatial) if layer.carries == most)
 
+    def default_layer(self) -> str | None:
+        """Return the layer to show first: that of Grad-CAM, else the last with something to see."""
+        try:
+            return self.default_cam()
+        except NotValidError:
+            return self.viewable[-1].name if self.viewable else None
+
 
 def as_maps(tensor: Tensor, layer: Layer) -> Tensor:
     """Return what a layer gave, `(n, *layer.shape)`, as maps `(n, c, h, w)`.
@@ -123,9 +130,9 @@ def as_maps(tensor: Tensor, layer: Layer) -> Tensor:
     if layer.view == "vector":
         return tensor.reshape(tensor.shape[0], -1, 1, 1)
     if layer.view == "none" or layer.grid is None:
-        raise NotValidError(f"{layer.name!r} gives {layer.shape}, which has no picture.", "Choose another layer.")
+        raise NotValidError(f"{layer.name!r} gives {layer.shape}: no picture.", "Choose another layer.")
     if layer.view == "tokens":
-        tensor = tensor[:, layer.class_tokens :].unflatten(1, layer.grid)
+        tensor = tensor[:, layer.class_tokens :].reshape(len(tensor), *layer.grid, -1)
     return tensor.permute(0, 3, 1, 2) if layer.layout == "last" else tensor
 
 
@@ -175,11 +182,12 @@ def _tokens(
         extra = count - before.grid[0] * before.grid[1]
         if 0 <= extra <= 16:
             return "tokens", before.grid, "last", extra
-    for extra in range(min(count, 17)):
-        for height in range(1, count - extra + 1):
-            width, rest = divmod(count - extra, height)
-            if rest == 0 and height * width > 1 and abs(height * picture[1] - width * picture[0]) <= max(picture) / 2:
-                return "tokens", (height, width), "last", extra
+    grids = (
+        (h, count - extra, extra) for extra in range(min(count, 17)) for h in range(1, count - extra + 1)
+    )
+    for height, tokens, extra in grids:
+        if tokens > 1 and tokens % height == 0 and _same_aspect((height, tokens // height), picture):
+            return "tokens", (height, tokens // height), "last", extra
     return _NOTHING
 
 
@@ -189,3 +197,7 @@ def _fits(grid: tuple[int, ...], picture: tuple[int, int]) -> bool:
     if height > 2 * picture[0] or width > 2 * picture[1]:
         return False
     return abs(height * picture[1] / picture[0] - width) <= 2 * max(1.0, picture[1] / picture[0])
+
+
+def _same_aspect(grid: tuple[int, int], picture: tuple[int, int]) -> bool:
+    return abs(grid[0] * picture[1] - grid[1] * picture[0]) <= max(picture) / 2

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import ModelError
+from xai_widgets.errors import ModelError
 
 _FIRST = ("logits", "out", "output", "pred")
 _REMEDY = (
@@ -33,20 +33,18 @@ def find_logits(output: Any, batch: int) -> Tensor:
     raise ModelError(f"The network gave {describe(output)}, not logits of shape ({batch}, k).", _REMEDY)
 
 
-def check_finite(logits: Tensor) -> Tensor:
-    """Return the logits, or raise where there is NaN or infinity among them.
+def check_finite(values: Tensor, what: str) -> None:
+    """Check that there is no NaN or infinity among the outputs or the gradients of a network.
 
     Raises:
         ModelError: says how many values are affected.
     """
-    bad = int((~torch.isfinite(logits)).sum())
+    bad = int((~torch.isfinite(values)).sum())
     if bad:
         raise ModelError(
-            f"The network gave NaN or infinity in {bad} of its {logits.numel()} outputs.",
-            "Check the weights and the preprocessing; a half-precision network may overflow: use "
-            "model.float().",
+            f"The network gave NaN or infinity in {bad} of {values.numel()} {what}.",
+            "Check the weights and the preprocessing; half precision may overflow: use module.float().",
         )
-    return logits
 
 
 def first_tensor(output: Any) -> Tensor | None:

@@ -12,14 +12,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..errors import InputError
-from .hooks import same_random_state
+from xai_widgets.errors import InputError
+from xai_widgets.model.hooks import same_random_state
 
 _REMEDY = (
     "Give preprocess the evaluation transforms (resize, crop, to tensor, Normalize), a pair (mean, std), or "
     "None, and put anything else into the network as its first module."
 )
 _TOLERANCE = 1e-3
+
+Transform = Callable[[Image.Image], Tensor]  # from an RGB picture to (c, h, w)
 
 
 class Preprocess:
@@ -31,7 +33,7 @@ class Preprocess:
     """
 
     def __init__(self, given: Any = None) -> None:
-        self._call: Callable[[Image.Image], Tensor] | None = None
+        self._call: Transform | None = None
         self.mean: Tensor | None = None
         self.std: Tensor | None = None
         if callable(given):
@@ -78,7 +80,9 @@ def _pair(given: Any) -> tuple[Tensor, Tensor]:
     try:
         mean, std = (torch.as_tensor(part, dtype=torch.float32).flatten() for part in given)
     except (TypeError, ValueError, RuntimeError):
-        raise InputError(f"preprocess is a {type(given).__name__}, neither callable nor a pair.", _REMEDY) from None
+        raise InputError(
+            f"preprocess is a {type(given).__name__}, not a function or a pair.", _REMEDY
+        ) from None
     if mean.shape != std.shape or not bool((std > 0).all()) or not bool(torch.isfinite(mean).all()):
         raise InputError(
             f"preprocess=(mean, std) got mean {mean.tolist()} and std {std.tolist()}.",
@@ -87,7 +91,7 @@ def _pair(given: Any) -> tuple[Tensor, Tensor]:
     return mean, std
 
 
-def _caller(given: Callable[[Any], Any]) -> Callable[[Image.Image], Tensor]:
+def _caller(given: Callable[[Any], Any]) -> Transform:
     """Return a function from an RGB picture to the tensor `(c, h, w)` that the transforms yield.
 
     Some transforms take PIL pictures, some only tensors: the first kind that works is used.
@@ -111,7 +115,9 @@ def _caller(given: Callable[[Any], Any]) -> Callable[[Image.Image], Tensor]:
                 return _as_tensor(given(feed(picture)))
 
         return call
-    raise InputError(f"preprocess raised {type(first).__name__} on an RGB picture: {first}.", _REMEDY) from first
+    raise InputError(
+        f"preprocess raised {type(first).__name__} on an RGB picture: {first}.", _REMEDY
+    ) from first
 
 
 def _as_tensor(given: Any) -> Tensor:
@@ -121,16 +127,18 @@ def _as_tensor(given: Any) -> Tensor:
         given = given[0]
     if not isinstance(given, Tensor):
         if not isinstance(given, np.ndarray):
-            raise InputError(f"preprocess returned a {type(given).__name__}, not a tensor (c, h, w).", _REMEDY)
+            raise InputError(
+                f"preprocess returned a {type(given).__name__}, not a tensor (c, h, w).", _REMEDY
+            )
         given = torch.as_tensor(given)
-    found = given.detach().to("cpu", torch.float32)
+    found: Tensor = given.detach().to("cpu", torch.float32).as_subclass(Tensor)
     found = found[0] if found.ndim == 4 and len(found) == 1 else found
     if found.ndim != 3 or found.shape[0] > 16:
         raise InputError(f"preprocess returned shape {tuple(given.shape)}, not (c, h, w).", _REMEDY)
-    return found.as_subclass(Tensor)
+    return found
 
 
-def _probe(call: Callable[[Image.Image], Tensor]) -> tuple[Tensor, Tensor]:
+def _probe(call: Transform) -> tuple[Tensor, Tensor]:
     """Return the mean and std with which the transforms normalise.
 
     Raises:
@@ -157,11 +165,14 @@ def _probe(call: Callable[[Image.Image], Tensor]) -> tuple[Tensor, Tensor]:
     return -black / scale, 1.0 / scale
 
 
-def _constant(call: Callable[[Image.Image], Tensor], colour: tuple[int, ...], size: tuple[int, int]) -> Tensor:
+def _constant(call: Transform, colour: tuple[int, ...], size: tuple[int, int]) -> Tensor:
     out = call(_solid(colour, size))
     values = out.flatten(1).mean(dim=1)
     spread = float((out - values[:, None, None]).abs().max())
-    _require(spread <= _TOLERANCE * max(1.0, float(values.abs().max())), "makes a pattern of a picture of one colour")
+    _require(
+        spread <= _TOLERANCE * max(1.0, float(values.abs().max())),
+        "makes a pattern of a plain picture",
+    )
     return values
 
 

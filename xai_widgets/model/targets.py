@@ -5,26 +5,54 @@ called (`label`) and how it travels (`to_json`).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from ..errors import ParameterError, UnknownClassError, UnknownLayerError
+from xai_widgets.errors import ParameterError, UnknownClassError, UnknownLayerError
 
 if TYPE_CHECKING:
-    from .handle import Model
+    from xai_widgets.model.handle import Model
 
 Activations = Mapping[str, Tensor]
 
 
+class Target:
+    """A scalar of each image; one of ClassTarget, Margin, Neuron and Channel."""
+
+    kind: ClassVar[str]
+    layer: str | None  # the layer it needs, None where it needs only the logits
+
+    def of(self, logits: Tensor, activations: Activations) -> Tensor:
+        """Return the scalars `(n,)` from logits `(n, k)` and maps `(n, c, h, w)` of the layer it needs."""
+        raise NotImplementedError
+
+    def label(self, model: "Model") -> str:
+        """Return what it is called."""
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict that `from_json` reads."""
+        return {"kind": self.kind, **vars(self)}
+
+    @staticmethod
+    def from_json(given: Mapping[str, Any]) -> "Target":
+        """Return the target that `to_json` wrote.
+
+        Raises:
+            ParameterError: the kind is unknown or a field is missing, unknown or of the wrong type.
+        """
+        return from_json(given)
+
+
 @dataclass(frozen=True)
-class ClassTarget:
+class ClassTarget(Target):
     """The logit of one class."""
 
     index: int
     kind: ClassVar[str] = "class"
-    layer: ClassVar[str | None] = None
+    layer = None
 
     def of(self, logits: Tensor, activations: Activations) -> Tensor:
         """Return the scalars `(n,)`."""
@@ -34,19 +62,15 @@ class ClassTarget:
         """Return the class name."""
         return model.class_name(self.index)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a dict that `from_json` reads."""
-        return {"kind": self.kind, **asdict(self)}
-
 
 @dataclass(frozen=True)
-class Margin:
+class Margin(Target):
     """The logit of one class minus that of another: why this and not that."""
 
     index: int
     other: int
     kind: ClassVar[str] = "margin"
-    layer: ClassVar[str | None] = None
+    layer = None
 
     def of(self, logits: Tensor, activations: Activations) -> Tensor:
         """Return the scalars `(n,)`."""
@@ -56,13 +80,9 @@ class Margin:
         """Return both class names."""
         return f"{model.class_name(self.index)} rather than {model.class_name(self.other)}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a dict that `from_json` reads."""
-        return {"kind": self.kind, **asdict(self)}
-
 
 @dataclass(frozen=True)
-class Neuron:
+class Neuron(Target):
     """One unit of a layer: a channel at a position `(y, x)` of its grid.
 
     Without a position, `channel` counts the units of the whole layer, `(c, h, w)` flattened; of a vector
@@ -99,7 +119,7 @@ class Neuron:
 
 
 @dataclass(frozen=True)
-class Channel:
+class Channel(Target):
     """The mean of one channel of a layer over its positions (class tokens apart)."""
 
     layer: str
@@ -114,12 +134,7 @@ class Channel:
         """Return layer and channel."""
         return f"{self.layer} channel {self.channel}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a dict that `from_json` reads."""
-        return {"kind": self.kind, **asdict(self)}
 
-
-Target = ClassTarget | Margin | Neuron | Channel
 _KINDS: dict[str, Any] = {kind.kind: kind for kind in (ClassTarget, Margin, Neuron, Channel)}
 
 
@@ -147,7 +162,9 @@ def from_json(given: Mapping[str, Any]) -> Target:
     return target
 
 
-def resolve(target: "None | int | str | Target | Mapping[str, Any]", model: "Model", inputs: Tensor) -> Target:
+def resolve(
+    target: "int | str | Target | Mapping[str, Any] | None", model: "Model", inputs: Tensor
+) -> Target:
     """Return the target that was meant; None is the class predicted for the first image.
 
     Raises:
@@ -157,7 +174,7 @@ def resolve(target: "None | int | str | Target | Mapping[str, Any]", model: "Mod
         return ClassTarget(int(model.logits(inputs[:1])[0].argmax()))
     if isinstance(target, Mapping):
         target = from_json(target)
-    if not isinstance(target, (ClassTarget, Margin, Neuron, Channel)):
+    if not isinstance(target, Target):
         return ClassTarget(model.class_index(target))
     for index in [getattr(target, name) for name in ("index", "other") if hasattr(target, name)]:
         model.class_index(index)
@@ -173,7 +190,7 @@ def resolve(target: "None | int | str | Target | Mapping[str, Any]", model: "Mod
 def _column(logits: Tensor, index: int) -> Tensor:
     if not 0 <= index < logits.shape[1]:
         raise UnknownClassError(
-            f"The network has no class {index}.", f"It has {logits.shape[1]}, from 0 to {logits.shape[1] - 1}."
+            f"The network has no class {index}.", f"It has classes 0 to {logits.shape[1] - 1}."
         )
     return logits[:, index]
 

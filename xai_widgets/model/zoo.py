@@ -5,7 +5,7 @@ from urllib.error import URLError
 
 from torch import nn
 
-from ..errors import ModelError, did_you_mean
+from xai_widgets.errors import ModelError, did_you_mean
 
 
 def load(name: str, weights: Any = "DEFAULT") -> tuple[nn.Module, Any, list[str] | None]:
@@ -32,7 +32,7 @@ def load(name: str, weights: Any = "DEFAULT") -> tuple[nn.Module, Any, list[str]
     except (URLError, OSError, RuntimeError) as error:
         raise ModelError(
             f"The weights of {name} could not be loaded from {chosen.url}: {error}.",
-            "Offline: put that file into torch.hub.get_dir() + '/checkpoints', or use weights=None for random "
-            "weights.",
+            "Offline: put that file into torch.hub.get_dir() + '/checkpoints', or take random weights with "
+            "weights=None.",
         ) from error
     return module, chosen.transforms(), list(chosen.meta["categories"])

@@ -1,0 +1,62 @@
+"""Take over a network as it is given: unwrap it, find its device, its channels and its identity."""
+
+import copy
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xai_widgets.errors import ModelError, ModelTypeError
+
+
+def unwrapped(module: Any) -> nn.Module:
+    """Return the network inside `DataParallel`, `DistributedDataParallel` or `torch.compile`.
+
+    Raises:
+        ModelTypeError: it is no network.
+        ModelError: it has no weights yet.
+    """
+    if not isinstance(module, nn.Module):
+        hint = "Build the network first, then load its weights into it: model files are never unpickled here."
+        raise ModelTypeError(f"A {type(module).__name__} is no torch.nn.Module.", hint)
+    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while isinstance(module, parallel) or hasattr(module, "_orig_mod"):
+        module = module.module if isinstance(module, parallel) else module._orig_mod
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
+        raise ModelError("The network has lazy layers without weights.", "Run it once on a batch first.")
+    if any(p.is_meta for p in module.parameters()):
+        raise ModelError("The network's weights lie on the meta device.", "Load its weights first.")
+    network: nn.Module = module
+    return network
+
+
+def on_device(module: nn.Module, device: str | torch.device | None) -> nn.Module:
+    """Return the network itself if it lies on this device (or None is given), else a copy there."""
+    if device is None or all(p.device == torch.device(device) for p in module.parameters()):
+        return module
+    return copy.deepcopy(module).to(device)
+
+
+def channels_of(module: nn.Module) -> int:
+    """Return the number of input channels: the first convolution's, or what fits the first linear layer."""
+    for child in module.modules():
+        if isinstance(child, nn.Conv2d):
+            return child.in_channels
+        if isinstance(child, nn.Linear):
+            sides = {c: (child.in_features / c) ** 0.5 for c in (3, 1)}
+            return next((c for c, side in sides.items() if side.is_integer()), 3)
+    return 3
+
+
+def fingerprint(module: nn.Module, *more: Tensor | None) -> str:
+    """Return a short hash of the shapes and of a few values of every weight, and of some tensors more."""
+    digest = hashlib.blake2b(digest_size=8)
+    with torch.no_grad():
+        for name, weight in [*module.state_dict().items(), *((str(i), t) for i, t in enumerate(more))]:
+            if not isinstance(weight, Tensor):
+                continue
+            digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
+            few = weight.detach().flatten()[:: max(1, weight.numel() // 8)][:16]
+            digest.update(few.to("cpu", torch.float64).numpy().tobytes())
+    return digest.hexdigest()
