@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterator
 from threading import RLock
 from typing import Generic, TypeVar
 
-from xai_widgets.anytime import Step
+from ..anytime import Step
 
 T = TypeVar("T")
 

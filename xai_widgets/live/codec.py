@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xai_widgets.live.messages import ArrayHead
+from .messages import ArrayHead
 
 
 @dataclass(frozen=True)

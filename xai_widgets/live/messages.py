@@ -7,7 +7,7 @@ the panels of a session share, so that input stays live while a cell runs.
 import json
 from typing import Any, Literal, NotRequired, TypedDict
 
-from xai_widgets.errors import XaiWidgetsError
+from ..errors import XaiWidgetsError
 
 Params = dict[str, Any]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from xai_widgets.anytime import Step
+from ..anytime import Step
 
 
 class Follower(Protocol):

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, TypeVar
 
-from xai_widgets.anytime import Step
-from xai_widgets.live.codec import Packed
-from xai_widgets.live.messages import Frame, Params, ToBrowser, failure
-from xai_widgets.live.scheduler import Job, Scheduler, worker
+from ..anytime import Step
+from .codec import Packed
+from .messages import Frame, Params, ToBrowser, failure
+from .scheduler import Job, Scheduler, worker
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ export type * from "./messages";
 
 /** The part of anywidget's model that we use. */
 export interface PanelModel {
-  // biome-ignore lint/suspicious/noExplicitAny: traits are of any type.
+  // Traits are of any type.
   get(name: string): any;
   set(name: string, value: unknown): void;
   save_changes(): void;

@@ -14,7 +14,7 @@ export interface Frame {
   topic: string;
   params: Params;
   step: StepState;
-  // biome-ignore lint/suspicious/noExplicitAny: each topic has its own meta; the widgets know it.
+  // Each topic has its own meta; the widgets know it.
   meta: any;
   arrays: Record<string, Tensor>;
 }

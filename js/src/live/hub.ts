@@ -47,8 +47,12 @@ export class Hub {
 
   receive(content: unknown, buffers: readonly (DataView | ArrayBuffer)[]): void {
     if (!isFromKernel(content)) return;
-    if (content.type === "welcome") return this.greet(content);
-    if (content.type === "state") return this.restate(content);
+    if (content.type === "welcome") this.greet(content);
+    else if (content.type === "state") this.restate(content);
+    else this.spread(content, buffers);
+  }
+
+  private spread(content: FromKernel, buffers: readonly (DataView | ArrayBuffer)[]): void {
     let frame: Frame | null = null;
     if (content.type === "frame") {
       try {

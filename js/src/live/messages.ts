@@ -96,7 +96,7 @@ export interface FrameMessage extends Addressed {
   type: "frame";
   params: Params;
   step: StepState;
-  // biome-ignore lint/suspicious/noExplicitAny: each topic has its own meta; the widgets know it.
+  // Each topic has its own meta; the widgets know it.
   meta: any;
   arrays: ArrayHead[];
 }
