@@ -1,0 +1,70 @@
+/** A native select under its label, whose options can change. */
+
+import { fill, h } from "./element";
+import { type Control, type FieldText, field } from "./field";
+
+export interface Option {
+  value: string;
+  label: string;
+  group?: string | undefined;
+}
+
+export interface Select extends Control<string> {
+  options(options: readonly Option[]): void;
+}
+
+export interface SelectOptions extends FieldText {
+  options: readonly Option[];
+  value: string;
+  onChange(value: string): void;
+}
+
+export function select(options: SelectOptions): Select {
+  const native = h("select", { class: "xw-select" });
+  let wanted = options.value;
+  let known = "";
+  const show = () => {
+    native.value = wanted;
+  };
+  const refill = (list: readonly Option[]) => {
+    const key = JSON.stringify(list);
+    if (key === known) return;
+    known = key;
+    fill(native, grouped(list));
+    show();
+  };
+  native.addEventListener("change", () => {
+    wanted = native.value;
+    options.onChange(wanted);
+  });
+  refill(options.options);
+  return {
+    element: field(options, native),
+    get: () => wanted,
+    set: (value) => {
+      wanted = value;
+      if (native.value !== value) show();
+    },
+    options: refill,
+  };
+}
+
+function grouped(list: readonly Option[]): HTMLElement[] {
+  const out: HTMLElement[] = [];
+  const groups = new Map<string, HTMLOptGroupElement>();
+  for (const { value, label, group } of list) {
+    const option = h("option", { value }, label);
+    if (!group) {
+      out.push(option);
+      continue;
+    }
+    let home = groups.get(group);
+    if (!home) {
+      home = h("optgroup", { label: group });
+      groups.set(group, home);
+      out.push(home);
+    }
+    home.append(option);
+  }
+  return out;
+}

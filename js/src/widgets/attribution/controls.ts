@@ -1,0 +1,304 @@
+/** The edge of the view: what is explained, against which baseline, and how it is shown. */
+
+import { colormap, colormapNames } from "../../draw/colormap";
+import { defaultColormap } from "../../draw/heatmap";
+import type { Values, Welcome } from "../../live/client";
+import { combobox } from "../../ui/combobox";
+import { h, write } from "../../ui/element";
+import { enable } from "../../ui/field";
+import { icon } from "../../ui/icon";
+import { Parameters } from "../../ui/parameters";
+import { type Option, select } from "../../ui/select";
+import { slider } from "../../ui/slider";
+import { type Swatch, swatches } from "../../ui/swatches";
+import { segments } from "../../ui/toolbar";
+import type { Look } from "./panes";
+import { classChoices, keysOf, mainFirst, OTHER, type Prediction, targetOf, versusFirst } from "./target";
+import { baselineOf, baselineValue, methodOf, needs } from "./wish";
+
+export interface Actions {
+  select(values: Partial<Values>): void;
+  look(changes: Partial<Look>): void;
+}
+
+/** A layer that a method may look at. */
+export interface LayerChoice {
+  name: string;
+  kind: string;
+  view: string;
+}
+
+export interface Known {
+  welcome: Welcome;
+  values: Values;
+  top: readonly Prediction[];
+  layers: readonly LayerChoice[];
+  look: Look;
+  signed: boolean;
+  targetLabel: string | null;
+}
+
+const AUTO_LAYER = "";
+
+export class Controls {
+  readonly element: HTMLElement;
+  readonly view;
+  #known: Known | null = null;
+  #remembered = new Map<string, Record<string, unknown>>();
+  #main = combobox({
+    label: "Target",
+    placeholder: "Search classes",
+    help: "The class whose score is explained.",
+    onPick: (key) => this.#retarget(key, keysOf(this.#known!.values.target).versus),
+  });
+  #versus = combobox({
+    label: "Versus",
+    placeholder: "Search classes",
+    help: "Explain the score of the target minus the score of this class: why one and not the other.",
+    onPick: (key) => this.#retarget(keysOf(this.#known!.values.target).main, key),
+  });
+  #method = select({ label: "Method", options: [], value: "", onChange: (name) => this.#remethod(name) });
+  #summary = h("p", { class: "xw-note" });
+  #paper = h("span", { class: "xw-note-source" });
+  #warning = h("p", { class: "xw-note xw-note-warning", hidden: true });
+  #layer = select({
+    label: "Layer",
+    help: "The layer the method looks at.",
+    options: [],
+    value: "",
+    onChange: (name) => this.actions.select({ layer: name === AUTO_LAYER ? null : name }),
+  });
+  #params = new Parameters((name, value) => this.#setParam(name, value));
+  #baseline = select({
+    label: "Baseline",
+    help: "The picture that stands for nothing: the method explains the difference to it.",
+    options: [],
+    value: "",
+    onChange: (name) => this.#rebaseline({ name }),
+  });
+  #baselineParams = new Parameters((name, value) =>
+    this.#rebaseline({ ...this.#known!.values.baseline, [name]: value }),
+  );
+  #baselineGroup: HTMLElement;
+  #opacity = slider({
+    label: "Opacity",
+    low: 0,
+    high: 1,
+    step: 0.01,
+    value: 0.7,
+    help: "Of the map over the picture.",
+    onInput: (opacity) => this.actions.look({ opacity }),
+  });
+  #clip = slider({
+    label: "Clip",
+    unit: "percentile",
+    low: 50,
+    high: 100,
+    step: 0.5,
+    value: 99,
+    help: "Values beyond this percentile of their size take the end colours.",
+    onInput: (clip) => this.actions.look({ clip }),
+  });
+  #top = slider({
+    label: "Strongest pixels",
+    unit: "%",
+    low: 0.5,
+    high: 100,
+    log: true,
+    value: 100,
+    help: "Only this share of the pixels is shown.",
+    onInput: (top) => this.actions.look({ top }),
+  });
+  #sign = segments({
+    label: "Sign",
+    value: "both",
+    segments: [
+      { value: "both", label: "±", help: "For and against" },
+      { value: "positive", label: "+", help: "Only what speaks for the target" },
+      { value: "negative", label: "−", help: "Only what speaks against it" },
+      { value: "absolute", label: "| |", help: "How strongly, either way" },
+    ],
+    onChange: (sign) => this.actions.look({ sign: sign as Look["sign"] }),
+  });
+  #colormap = swatches({
+    label: "Colours",
+    value: "auto",
+    onChange: (name) => this.actions.look({ colormap: name }),
+  });
+
+  constructor(private readonly actions: Actions) {
+    this.view = segments({
+      label: "View",
+      quiet: true,
+      value: "side",
+      segments: [
+        { value: "side", label: "Side by side" },
+        {
+          value: "blended",
+          label: "Blended",
+          help: "Strong values cover the picture, weak ones let it through",
+        },
+        { value: "overlay", label: "Overlay", help: "The map over the picture, equally dense everywhere" },
+        { value: "map", label: "Map" },
+        { value: "image", label: "Image" },
+      ],
+      onChange: (view) => this.actions.look({ view: view as Look["view"] }),
+    });
+    this.#warning.append(icon("doubtful"), h("span", {}));
+    const explain = group("What", this.#main.element, this.#versus.element);
+    const how = group(
+      "How",
+      this.#method.element,
+      this.#summary,
+      this.#warning,
+      this.#layer.element,
+      this.#params.element,
+    );
+    this.#baselineGroup = group("Compared with", this.#baseline.element, this.#baselineParams.element);
+    const show = group(
+      "Shown",
+      this.#opacity.element,
+      this.#clip.element,
+      this.#top.element,
+      this.#sign.element,
+      this.#colormap.element,
+    );
+    this.element = h(
+      "div",
+      { class: "xw-controls" },
+      h("div", { class: "xw-column" }, explain, this.#baselineGroup),
+      h("div", { class: "xw-column" }, how),
+      h("div", { class: "xw-column" }, show),
+    );
+  }
+
+  show(known: Known): void {
+    this.#known = known;
+    this.#showTarget(known);
+    this.#showMethod(known);
+    this.#showBaseline(known);
+    this.#showLook(known);
+  }
+
+  dispose(): void {
+    this.#main.dispose();
+    this.#versus.dispose();
+  }
+
+  #classes: readonly unknown[] | null = null;
+  #choices: ReturnType<typeof classChoices> = [];
+
+  #showTarget({ welcome, values, top, targetLabel }: Known): void {
+    // The index over a thousand names is made once, not at every change of something else.
+    const classes = welcome.classes ?? top;
+    if (classes !== this.#classes) this.#choices = classChoices(welcome.classes, top);
+    this.#classes = classes;
+    const { main, versus } = keysOf(values.target);
+    this.#main.set(main);
+    this.#main.caption(main === OTHER ? targetLabel : main);
+    this.#main.choices(this.#choices, mainFirst(top));
+    this.#versus.set(versus);
+    this.#versus.caption(versus);
+    this.#versus.choices(this.#choices, versusFirst(top));
+    enable(this.#versus as never, main !== OTHER);
+  }
+
+  #showMethod({ welcome, values, layers }: Known): void {
+    const method = methodOf(welcome, values);
+    this.#method.options(
+      welcome.methods.map(({ name, label, invalid }) => ({
+        value: name,
+        label: invalid ? `${label} (see note)` : label,
+      })),
+    );
+    this.#method.set(method?.name ?? "");
+    const summary = method?.summary ?? "";
+    if (this.#summary.dataset.of !== summary) {
+      this.#summary.dataset.of = summary;
+      write(this.#paper, method?.paper ?? "");
+      this.#summary.replaceChildren(summary, " ", this.#paper);
+    }
+    this.#warning.hidden = !method?.invalid;
+    write(this.#warning.lastElementChild!, method?.invalid ?? "");
+    this.#layer.element.hidden = !needs(method, "layer");
+    this.#layer.options(layerOptions(layers, values.layer));
+    this.#layer.set(values.layer ?? AUTO_LAYER);
+    this.#params.show(method?.params ?? [], values.params, names(welcome));
+    if (method) this.#remembered.set(method.name, values.params);
+  }
+
+  #showBaseline({ welcome, values }: Known): void {
+    this.#baselineGroup.hidden = !needs(methodOf(welcome, values), "baseline");
+    this.#baseline.options(welcome.baselines.map(({ name, label }) => ({ value: name, label })));
+    const baseline = baselineOf(welcome, values);
+    this.#baseline.set(baseline?.name ?? "");
+    this.#baselineParams.show(baseline?.params ?? [], values.baseline, names(welcome));
+  }
+
+  #showLook({ look, signed }: Known): void {
+    this.view.set(look.view);
+    this.#opacity.set(look.opacity);
+    this.#clip.set(look.clip);
+    this.#top.set(look.top);
+    this.#sign.set(signed ? look.sign : "absolute");
+    const over = look.view === "overlay" || look.view === "blended";
+    enable(this.#opacity as never, over);
+    for (const control of [this.#clip, this.#top]) enable(control as never, look.view !== "image");
+    enable(this.#sign as never, signed && look.view !== "image");
+    const auto = defaultColormap(signed ? look.sign : "absolute");
+    this.#colormap.options(swatchesFor(auto));
+    this.#colormap.set(look.colormap);
+    const { label } = colormap(look.colormap === "auto" ? auto : look.colormap);
+    this.#colormap.caption(look.colormap === "auto" ? `Auto: ${label}` : label);
+  }
+
+  #retarget(main: string, versus: string): void {
+    const { values, top } = this.#known!;
+    this.actions.select({ target: targetOf(main, versus, top[0]?.index ?? null, values.target) });
+  }
+
+  /** Each method keeps the parameters it was left with. */
+  #remethod(name: string): void {
+    this.actions.select({ method: name, params: this.#remembered.get(name) ?? {} });
+  }
+
+  #setParam(name: string, value: unknown): void {
+    this.actions.select({ params: { ...this.#known!.values.params, [name]: value } });
+  }
+
+  #rebaseline(given: Record<string, unknown>): void {
+    const schema =
+      this.#known!.welcome.baselines.find(({ name }) => name === given.name) ??
+      baselineOf(this.#known!.welcome, this.#known!.values);
+    if (schema) this.actions.select({ baseline: baselineValue(schema, given) });
+  }
+}
+
+function group(title: string, ...children: HTMLElement[]): HTMLElement {
+  return h("fieldset", { class: "xw-group" }, h("legend", { class: "xw-sr" }, title), ...children);
+}
+
+function names(welcome: Welcome): string[] {
+  return welcome.images.map(({ name }) => name);
+}
+
+function layerOptions(layers: readonly LayerChoice[], current: string | null): Option[] {
+  const fitting = layers.filter(({ view }) => view === "maps" || view === "tokens");
+  const options = fitting.map(({ name, kind }) => ({ value: name, label: `${name} · ${kind}` }));
+  if (current !== null && !fitting.some(({ name }) => name === current))
+    options.push({ value: current, label: current });
+  return [{ value: AUTO_LAYER, label: "Chosen by the method" }, ...options];
+}
+
+function swatchesFor(auto: string): Swatch[] {
+  const colors = (name: string) => colormap(name).stops.map(([r, g, b]) => `rgb(${r} ${g} ${b})`);
+  const all = colormapNames.map((name) => ({
+    value: name,
+    label: colormap(name).label,
+    colors: colors(name),
+  }));
+  return [
+    { value: "auto", label: `Auto: ${colormap(auto).label}`, colors: colors(auto), word: "auto" },
+    ...all,
+  ];
+}

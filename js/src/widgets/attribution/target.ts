@@ -1,0 +1,64 @@
+/** The explained scalar, as the two fields show it: a class, and perhaps a class it is held against. */
+
+import type { Values } from "../../live/client";
+import type { Choice } from "../../ui/combobox";
+import { percent } from "../../ui/number";
+
+export type Target = Values["target"];
+
+export interface Prediction {
+  index: number;
+  name: string;
+  probability: number;
+}
+
+export const PREDICTED = "predicted";
+export const NOBODY = "none";
+export const OTHER = "other";
+
+/** The keys of the two fields. A target that is no class (a neuron, a channel) is "other". */
+export function keysOf(target: Target): { main: string; versus: string } {
+  if (target === null || target === undefined) return { main: PREDICTED, versus: NOBODY };
+  if (typeof target === "number") return { main: String(target), versus: NOBODY };
+  if (target.kind === "margin") return { main: String(target.index), versus: String(target.other) };
+  if (target.kind === "class") return { main: String(target.index), versus: NOBODY };
+  return { main: OTHER, versus: NOBODY };
+}
+
+/** The target that two fields name. A margin needs a class of its own: "predicted" becomes the class it is now. */
+export function targetOf(main: string, versus: string, predicted: number | null, before: Target): Target {
+  if (main === OTHER) return before;
+  const index = main === PREDICTED ? null : Number(main);
+  if (versus === NOBODY) return index;
+  const own = index ?? predicted;
+  if (own === null || own === Number(versus)) return index;
+  return { kind: "margin", index: own, other: Number(versus) };
+}
+
+export function classChoices(classes: readonly string[] | null, top: readonly Prediction[]): Choice[] {
+  if (classes) return classes.map((label, i) => ({ key: String(i), label, detail: String(i) }));
+  return top.map(({ index, name }) => ({ key: String(index), label: name, detail: String(index) }));
+}
+
+/** What stands first in the target's list: the predicted class, then the likeliest ones. */
+export function mainFirst(top: readonly Prediction[]): Choice[] {
+  const best = top[0];
+  const predicted = {
+    key: PREDICTED,
+    label: best ? `Predicted: ${best.name}` : "Predicted class",
+    detail: best && percent(best.probability),
+  };
+  return [predicted, ...likely(top)];
+}
+
+export function versusFirst(top: readonly Prediction[]): Choice[] {
+  return [{ key: NOBODY, label: "No other class" }, ...likely(top)];
+}
+
+function likely(top: readonly Prediction[]): Choice[] {
+  return top.map(({ index, name, probability }) => ({
+    key: String(index),
+    label: name,
+    detail: percent(probability),
+  }));
+}

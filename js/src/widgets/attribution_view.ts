@@ -1,0 +1,430 @@
+/** AttributionView: where in the picture the answer comes from, and what speaks for that. */
+
+import { type Plane, plane } from "../draw/plane";
+import { Client, type Frame, type PanelModel, type Params, type Status, type Values } from "../live/client";
+import { canonical } from "../live/messages";
+import { h, listen, write } from "../ui/element";
+import { type Evidence, EvidenceLine } from "../ui/evidence";
+import { percent, readable } from "../ui/number";
+import { StatusLine } from "../ui/status";
+import { watchVisible, watchWidth } from "../ui/visibility";
+import { Controls, type LayerChoice } from "./attribution/controls";
+import { type Look, Panes } from "./attribution/panes";
+import type { Prediction } from "./attribution/target";
+import { attributionWish, methodOf, needs } from "./attribution/wish";
+import "../ui/theme.css";
+import "../ui/controls.css";
+import "./attribution_view.css";
+
+const LOOK: readonly (keyof Look)[] = ["view", "opacity", "clip", "sign", "colormap", "top"];
+const USUAL: Look = { view: "side", opacity: 0.75, clip: 99, sign: "both", colormap: "auto", top: 100 };
+const NO_GREETING_MS = 6000;
+
+/** The part of the client that the view uses, so that a page without a kernel can stand in for it. */
+export type ClientLike = Pick<Client, "welcome" | "values" | "select" | "onWelcome" | "onSelect" | "feed">;
+type ModelLike = Pick<PanelModel, "get" | "set" | "save_changes" | "on" | "off">;
+
+export class AttributionView {
+  #panes: Panes;
+  #controls: Controls;
+  #evidence = new EvidenceLine();
+  #status: StatusLine;
+  #title = h("h3", { class: "xw-title" });
+  #notice = h("div", { class: "xw-notice", role: "alert", hidden: true });
+  #offs: (() => void)[] = [];
+  #frame: Frame | null = null;
+  #pictureOf: number | null = null;
+  #meanSize = 0;
+  #top: Prediction[] = [];
+  #topOf: number | null = null;
+  #layers: LayerChoice[] = [];
+  #visible = false;
+  #drawn = false;
+  #saving: ReturnType<typeof setTimeout> | null = null;
+  #waiting: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    private readonly client: ClientLike,
+    private readonly model: ModelLike,
+    private readonly root: HTMLElement,
+  ) {
+    this.#panes = new Panes(() => {});
+    this.#status = new StatusLine(() => this.#feed.cancel());
+    this.#controls = new Controls({
+      select: (values) => this.client.select(values),
+      look: (changes) => this.#setLook(changes),
+    });
+    this.#build();
+    this.#wire();
+  }
+
+  dispose(): void {
+    for (const off of this.#offs) off();
+    for (const timer of [this.#saving, this.#waiting]) if (timer !== null) clearTimeout(timer);
+    if (this.#saving !== null) this.model.save_changes();
+    this.#controls.dispose();
+    this.#status.dispose();
+    this.root.replaceChildren();
+  }
+
+  get #feed() {
+    return this.client.feed("attribution");
+  }
+
+  get #look(): Look {
+    const entries = LOOK.map((key) => [key, this.model.get(key) ?? USUAL[key]]);
+    return Object.fromEntries(entries) as Look;
+  }
+
+  get #wish(): Params | null {
+    const { welcome, values } = this.client;
+    return welcome && attributionWish(welcome, values);
+  }
+
+  #build(): void {
+    this.root.classList.add("xw-root", "xw-attribution-view");
+    this.root.tabIndex = 0;
+    this.root.setAttribute("role", "group");
+    this.root.setAttribute("aria-label", "Attribution");
+    this.root.dataset.lmSuppressShortcuts = "true";
+    const head = h("header", { class: "xw-head" }, this.#title, this.#controls.view.element);
+    const foot = h("div", { class: "xw-foot" }, this.#evidence.element, this.#status.words);
+    const stage = h("div", { class: "xw-stage" }, this.#panes.element, this.#notice);
+    const main = h("div", { class: "xw-main" }, this.#status.line, stage, foot);
+    this.root.replaceChildren(
+      h("div", { class: "xw-frame" }, head, h("div", { class: "xw-body" }, main, this.#controls.element)),
+    );
+    this.#offs.push(watchWidth(stage, (width) => this.#panes.resize(width)));
+  }
+
+  #wire(): void {
+    const { client } = this;
+    const off = this.#offs;
+    off.push(client.onWelcome(() => this.#refresh()));
+    off.push(client.onSelect((_, changed) => this.#selected(changed)));
+    off.push(this.#feed.onFrame((frame) => this.#arrived(frame)));
+    off.push(this.#feed.onStatus((status) => this.#showStatus(status)));
+    off.push(client.feed("input").onFrame((frame) => this.#pictured(frame)));
+    off.push(client.feed("predictions").onFrame((frame) => this.#predicted(frame)));
+    off.push(client.feed("layers").onFrame((frame) => this.#layered(frame)));
+    const repaint = () => this.#draw();
+    for (const key of LOOK) {
+      this.model.on(`change:${key}`, repaint);
+      off.push(() => this.model.off(`change:${key}`, repaint));
+    }
+    off.push(listen(this.root, "keydown", (event) => this.#keydown(event)));
+    off.push(listen(this.root, "pointerdown", (event) => this.#focus(event)));
+    off.push(watchVisible(this.root, (visible) => this.#seen(visible)));
+    this.#waiting = setTimeout(() => this.#forsaken(), NO_GREETING_MS);
+    this.#showStatus(this.#feed.status);
+  }
+
+  // -- asking ----------------------------------------------------------------------------------------
+
+  #seen(visible: boolean): void {
+    this.#visible = visible;
+    if (visible) this.#refresh();
+  }
+
+  #refresh(): void {
+    if (!this.client.welcome) return;
+    if (this.#waiting !== null) clearTimeout(this.#waiting);
+    this.#waiting = null;
+    this.#ask();
+    this.#draw();
+  }
+
+  #selected(changed: Set<keyof Values>): void {
+    const touched = [...changed].some((key) => key !== "channel");
+    if (touched) this.#refresh();
+  }
+
+  #ask(): void {
+    const { welcome, values } = this.client;
+    const wish = this.#wish;
+    if (!this.#visible || !welcome || !wish) return;
+    const image = { image: values.image };
+    this.client.feed("input").request(image);
+    this.client.feed("predictions").request(image);
+    if (needs(methodOf(welcome, values), "layer")) this.client.feed("layers").request(image);
+    this.#feed.request(wish);
+  }
+
+  // -- what arrives ------------------------------------------------------------------------------------
+
+  #pictured(frame: Frame): void {
+    const picture = frame.arrays.picture;
+    if (!picture || frame.params.image !== this.client.values.image) return;
+    const [height, width] = picture.shape as [number, number];
+    this.#pictureOf = Number(frame.params.image);
+    this.#panes.picture = { data: picture.data, width, height };
+    this.#pair();
+    this.#draw();
+  }
+
+  #predicted(frame: Frame): void {
+    this.#top = frame.meta?.top ?? [];
+    this.#topOf = Number(frame.params.image);
+    this.#draw();
+  }
+
+  #layered(frame: Frame): void {
+    this.#layers = frame.meta?.layers ?? [];
+    this.#draw();
+  }
+
+  #arrived(frame: Frame): void {
+    this.#frame = frame;
+    this.#pair();
+    this.#draw();
+  }
+
+  /** A map is only ever shown with the picture that it explains. */
+  #pair(): void {
+    const frame = this.#frame;
+    const tensor = frame?.arrays.map;
+    const fits = tensor && (this.#pictureOf === null || frame?.params.image === this.#pictureOf);
+    const map = fits ? plane(tensor) : null;
+    this.#meanSize = map ? meanSize(map) : 0;
+    this.#panes.show(map, frame?.meta?.signed !== false);
+  }
+
+  // -- showing -----------------------------------------------------------------------------------------
+
+  #draw(): void {
+    const { welcome, values } = this.client;
+    if (!this.#visible || !welcome) return;
+    const look = this.#look;
+    if (this.#pictureOf === null) this.#reserve();
+    this.#panes.paint(look);
+    const method = methodOf(welcome, values);
+    const label = this.#frame?.meta?.target?.label ?? null;
+    const top = this.#topOf === values.image ? this.#top : [];
+    const layers = this.#layers;
+    const signed = method?.signed !== false;
+    this.#controls.show({ welcome, values, top, layers, look, signed, targetLabel: label });
+    this.#showFrame();
+    if (!this.#drawn) this.#showStatus(this.#feed.status);
+    this.#drawn = true;
+  }
+
+  #reserve(): void {
+    const image = this.client.welcome?.images[this.client.values.image];
+    if (image) this.#panes.aspect(1, 1);
+  }
+
+  #showFrame(): void {
+    const frame = this.#frame;
+    const { dataset } = this.root;
+    if (!frame) {
+      write(this.#title, this.client.welcome?.model ?? "");
+      return;
+    }
+    const { meta, params, step } = frame;
+    const evidence: Evidence | null = meta?.evidence ?? null;
+    this.#evidence.show(evidence);
+    dataset.method = String(params.method ?? "");
+    dataset.target = String(meta?.target?.label ?? "");
+    dataset.baseline = meta?.baseline ? String(meta.baseline.name ?? meta.baseline) : "";
+    dataset.evidence = evidence?.line ?? "";
+    dataset.index = String(step.index);
+    this.#showTitle(frame);
+    this.#panes.describe(`The picture: ${meta?.name ?? this.#imageName()}`, this.#summary(frame));
+    this.root.toggleAttribute("data-outdated", !this.#current());
+  }
+
+  /** What the picture on the screen shows, which may be older than what the controls wish. */
+  #showTitle(frame: Frame): void {
+    const { meta, params } = frame;
+    const chance = this.#chance(meta?.target?.index);
+    const parts = [this.#methodLabel(params), this.#baselineLabel(params), this.#layerLabel(frame)].filter(
+      Boolean,
+    );
+    const target = h("b", { class: "xw-title-target" }, String(meta?.target?.label ?? ""));
+    const probability = chance ? h("span", { class: "xw-title-chance" }, chance) : "";
+    const rest = h("span", { class: "xw-title-rest" }, parts.join(" · "));
+    this.#title.replaceChildren(target, probability, rest);
+    this.#title.title = [meta?.target?.label, chance, ...parts].filter(Boolean).join(" · ");
+  }
+
+  #showStatus(status: Status): void {
+    const { dataset } = this.root;
+    dataset.phase = status.phase;
+    dataset.ms = status.ms === null ? "" : String(Math.round(status.ms));
+    const error = status.error === null || this.#meanSize === 0 ? null : status.error / this.#meanSize;
+    this.#status.show({ ...status, error });
+    this.root.toggleAttribute("data-outdated", this.#frame !== null && !this.#current());
+    const { failure } = status;
+    if (status.phase === "error" && failure) this.#warn(failure.type, failure.message, failure.hint, true);
+    else if (status.phase === "stale" && this.#frame === null) {
+      this.#warn(
+        "No answer yet",
+        status.note ?? "The kernel is busy or disconnected.",
+        "The picture appears as soon as it answers.",
+      );
+    } else this.#notice.hidden = true;
+  }
+
+  /** What happened, why, and what to do; over the dimmed picture, so that nothing moves. */
+  #warn(what: string, why: string, todo: string, again = false): void {
+    const retry = again ? h("button", { type: "button", class: "xw-button" }, "Try again") : null;
+    retry?.addEventListener("click", () => this.#ask());
+    this.#notice.replaceChildren(
+      h("b", { class: "xw-notice-what" }, spaced(what)),
+      h("p", {}, why),
+      h("p", { class: "xw-notice-todo" }, todo),
+    );
+    if (retry) this.#notice.append(retry);
+    this.#notice.hidden = false;
+  }
+
+  #forsaken(): void {
+    if (this.client.welcome) return;
+    this.root.dataset.phase = "stale";
+    this.#status.show({ phase: "stale", done: 0, error: null, ms: null, note: null });
+    this.#warn(
+      "No kernel answers",
+      "The kernel that made this view is busy, or was restarted.",
+      "Run the cell again.",
+    );
+  }
+
+  // -- words -------------------------------------------------------------------------------------------
+
+  #current(): boolean {
+    return this.#frame !== null && canonical(this.#frame.params) === canonical(this.#wish);
+  }
+
+  #imageName(): string {
+    return this.client.welcome?.images[this.client.values.image]?.name ?? "";
+  }
+
+  #chance(index: unknown): string | null {
+    if (this.#topOf !== this.#frame?.params.image) return null;
+    const found = this.#top.find((one) => one.index === index);
+    return found ? percent(found.probability) : null;
+  }
+
+  #methodLabel({ method }: Params): string {
+    return this.client.welcome?.methods.find(({ name }) => name === method)?.label ?? String(method ?? "");
+  }
+
+  #baselineLabel({ baseline }: Params): string | null {
+    const { welcome } = this.client;
+    if (!welcome || baseline === null || baseline === undefined) return null;
+    const given = baseline as Params;
+    const schema = welcome.baselines.find(({ name }) => name === given.name);
+    if (!schema) return String(given.name);
+    const figures = schema.params.map(({ name, kind, label, unit }) => {
+      if (kind === "image") return welcome.images[Number(given[name])]?.name ?? String(given[name]);
+      return kind === "color"
+        ? String(given[name])
+        : `${label || name} ${given[name]}${unit ? ` ${unit}` : ""}`;
+    });
+    return [`${schema.label} baseline`, ...(figures.length ? [`(${figures.join(", ")})`] : [])].join(" ");
+  }
+
+  #layerLabel({ meta, params }: Frame): string | null {
+    const layer = meta?.layer ?? params.layer;
+    return layer ? `at ${layer}` : null;
+  }
+
+  #summary(frame: Frame): string {
+    const { map } = this.#panes;
+    const label = frame.meta?.target?.label ?? "the target";
+    const what = `${this.#methodLabel(frame.params)} for ${label}`;
+    if (!map) return what;
+    const peak = strongest(map);
+    return `${what}: strongest at x ${peak.x}, y ${peak.y} with ${readable(peak.value)}. ${frame.meta?.evidence?.line ?? ""}`;
+  }
+
+  // -- hands -------------------------------------------------------------------------------------------
+
+  #setLook(changes: Partial<Look>): void {
+    for (const [key, value] of Object.entries(changes)) this.model.set(key, value);
+    this.#draw();
+    if (this.#saving !== null) clearTimeout(this.#saving);
+    this.#saving = setTimeout(() => {
+      this.#saving = null;
+      this.model.save_changes();
+    }, 120);
+  }
+
+  /** A click on a picture brings the keys to it. */
+  #focus(event: PointerEvent): void {
+    if (event.target instanceof HTMLCanvasElement) this.root.focus({ preventScroll: true });
+  }
+
+  #keydown(event: KeyboardEvent): void {
+    if (event.key === "Escape") {
+      const running = ["waiting", "refining", "stale"].includes(this.#feed.status.phase);
+      if (running) this.#feed.cancel();
+      else this.#panes.point(null);
+      return;
+    }
+    if (event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey) return;
+    const move = this.#move(event);
+    if (!move) return;
+    event.preventDefault();
+    this.#panes.step(...move);
+  }
+
+  #move({ key, shiftKey }: KeyboardEvent): [number, number] | null {
+    const by = shiftKey ? 10 : 1;
+    const [width] = this.#panes.size;
+    const moves: Record<string, [number, number]> = {
+      ArrowLeft: [-by, 0],
+      ArrowRight: [by, 0],
+      ArrowUp: [0, -by],
+      ArrowDown: [0, by],
+      Home: [-width, 0],
+      End: [width, 0],
+    };
+    return moves[key] ?? null;
+  }
+}
+
+function meanSize(map: Plane): number {
+  let sum = 0;
+  for (const q of map.data) sum += Math.abs(map.scale * (q - map.zero));
+  return sum / Math.max(1, map.data.length);
+}
+
+function strongest(map: Plane): { x: number; y: number; value: number } {
+  let at = 0;
+  for (let i = 0; i < map.data.length; i++) {
+    if (Math.abs(map.data[i]! - map.zero) > Math.abs(map.data[at]! - map.zero)) at = i;
+  }
+  return { x: at % map.width, y: Math.floor(at / map.width), value: map.scale * (map.data[at]! - map.zero) };
+}
+
+/** "OutOfMemoryError" reads better as "Out of memory error". */
+function spaced(name: string): string {
+  const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+interface RenderContext {
+  model: PanelModel;
+  el: HTMLElement;
+}
+
+export default () => {
+  let client: Client | null = null;
+  return {
+    initialize({ model }: { model: PanelModel }) {
+      const joined = Client.connect(model);
+      client = joined;
+      return () => joined.dispose();
+    },
+    render({ model, el }: RenderContext) {
+      const root = document.createElement("div");
+      el.append(root);
+      const view = new AttributionView(client!, model, root);
+      return () => {
+        view.dispose();
+        root.remove();
+      };
+    },
+  };
+};
