@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from xai_widgets.errors import ParameterError, did_you_mean
+from .errors import ParameterError, did_you_mean
 
 Sign = Literal["both", "positive", "negative", "absolute"]
 Mode = Literal["blended", "overlay"]

@@ -1,0 +1,183 @@
+"""Methods that cover parts of the picture and watch the target."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..anytime import Step
+from ..parameters import Range
+from .gradient import Steps
+from .problem import Floats, Problem, attribution
+
+Window = Annotated[
+    float,
+    Range(0.02, 0.9, log=True, label="window", help="Its side, as a share of the picture's shorter side."),
+]
+Stride = Annotated[
+    float, Range(0.1, 1, label="stride", help="From window to window, as a share of the window.")
+]
+Place = tuple[int, int]
+
+
+def occlusion(problem: Problem, *, window: Window = 0.15, stride: Stride = 0.5) -> Steps:
+    """How much the target falls when a square window is replaced by the baseline, `(h, w)`.
+
+    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014. The windows and
+    the result are those of Captum's Occlusion: window k begins at k · stride, the last one is cut at the
+    edge, and a pixel gets the mean of f(x) - f(x without the window) over all windows that cover it.
+
+    The windows are asked coarse to fine, where neighbours differ most first; those that are not asked yet
+    are interpolated. The error comes from how wrong the interpolation was wherever it could be compared.
+    """
+    lattice = Lattice.of(problem.inputs.shape[-2:], window, stride)
+    reference = problem.reference()
+    whole = float(problem.outputs(problem.inputs)[0])
+    drops = Drops(lattice)
+    for places in drops.orders(problem.batch):
+        covered = torch.cat([lattice.cover(problem.inputs, reference, place) for place in places])
+        drops.learn(places, whole - problem.outputs(covered))
+        final = drops.asked == lattice.count
+        found = attribution(lattice.spread(drops.filled), drops.asked + 1)
+        yield Step(found, drops.asked / lattice.count, 0.0 if final else drops.error, final)
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Where the windows lie: `rows` × `columns` of them, one every `stride` pixels."""
+
+    height: int
+    width: int
+    window: int
+    stride: int
+
+    @classmethod
+    def of(cls, size: tuple[int, ...], window: float, stride: float) -> "Lattice":
+        """Return the lattice of shares of the shorter side, at least a pixel each."""
+        side = max(1, round(window * min(size)))
+        return cls(size[0], size[1], side, max(1, round(stride * side)))
+
+    @property
+    def rows(self) -> int:
+        """Windows from top to bottom."""
+        return 1 + -(-max(0, self.height - self.window) // self.stride)
+
+    @property
+    def columns(self) -> int:
+        """Windows from left to right."""
+        return 1 + -(-max(0, self.width - self.window) // self.stride)
+
+    @property
+    def count(self) -> int:
+        """All windows."""
+        return self.rows * self.columns
+
+    def cover(self, inputs: Tensor, reference: Tensor, place: Place) -> Tensor:
+        """Return the inputs with the window at a place replaced, `(1, c, h, w)`."""
+        top, left = place[0] * self.stride, place[1] * self.stride
+        here = (..., slice(top, top + self.window), slice(left, left + self.window))
+        covered = inputs.clone()
+        covered[here] = reference[here]
+        return covered
+
+    def spread(self, drops: Floats) -> Floats:
+        """Return the map `(h, w)`: at each pixel the mean over the windows that cover it."""
+        down, across = self._covers(self.rows, self.height), self._covers(self.columns, self.width)
+        counts = np.outer(down.sum(axis=0), across.sum(axis=0))
+        return np.asarray((down.T @ drops @ across) / counts)
+
+    def _covers(self, count: int, size: int) -> Floats:
+        starts = np.arange(count)[:, None] * self.stride
+        pixels = np.arange(size)
+        return ((pixels >= starts) & (pixels < starts + self.window)).astype(np.float64)
+
+
+class Drops:
+    """The drop of the target at every window, asked or interpolated, from coarse to fine.
+
+    Level 0 has all windows, level k every 2^k-th and the last of each row and column; the coarsest has
+    three of each.
+    """
+
+    def __init__(self, lattice: Lattice) -> None:
+        shape = (lattice.rows, lattice.columns)
+        levels = max(0, math.ceil(math.log2((max(shape) - 1) / 2))) if max(shape) > 3 else 0
+        self._axes = [(_every(shape[0], 2**k), _every(shape[1], 2**k)) for k in range(levels + 1)]
+        self._level = np.zeros(shape, dtype=int)
+        for level, axes in enumerate(self._axes):
+            self._level[np.ix_(*axes)] = level
+        self.filled: Floats = np.zeros(shape)
+        self._asked: NDArray[np.bool_] = np.zeros(shape, dtype=np.bool_)
+        self._contrast: Floats = np.zeros(shape)
+        self._wrong, self._expected = 0.0, 0.0
+
+    @property
+    def asked(self) -> int:
+        """How many windows were asked."""
+        return int(self._asked.sum())
+
+    @property
+    def error(self) -> float:
+        """The mean error a window that is to be expected from the interpolation."""
+        if self._expected == 0:
+            # Nothing was compared yet: the spread of what is known is the best guess.
+            return float(self.filled[self._asked].std())
+        return float(np.where(self._asked, 0.0, self._contrast).mean()) * self._wrong / self._expected
+
+    def orders(self, batch: int) -> Iterator[list[Place]]:
+        """Yield the places to ask next, until all were asked: the coarsest level, then batches."""
+        rows, columns = self._axes[-1]
+        yield [(int(row), int(column)) for row in rows for column in columns]
+        while not self._asked.all():
+            # A wide gap with a strong contrast counts most, as it covers most pixels.
+            worth = np.where(self._asked, -1.0, (self._contrast + 1e-12) * 4.0**self._level)
+            best = np.argsort(-worth, axis=None, kind="stable")[: min(batch, int((~self._asked).sum()))]
+            yield [divmod(int(place), worth.shape[1]) for place in best]
+
+    def learn(self, places: list[Place], drops: Floats) -> None:
+        """Take in what the windows at these places gave."""
+        index = tuple(np.array(places).T)
+        if self.asked:
+            # Old comparisons fade: what is left is finer and smoother.
+            self._wrong = 0.8 * self._wrong + float(np.abs(self.filled[index] - drops).sum())
+            self._expected = 0.8 * self._expected + float(self._contrast[index].sum())
+        self.filled[index] = drops
+        self._asked[index] = True
+        self._fill()
+
+    def _fill(self) -> None:
+        """Interpolate what was not asked from the next coarser level, level by level."""
+        for level in reversed(range(len(self._axes) - 1)):
+            (rows, columns), coarse = self._axes[level], self._axes[level + 1]
+            known = self.filled[np.ix_(*coarse)]
+            guess = _between(_between(known, coarse[0], rows).T, coarse[1], columns).T
+            here = np.ix_(rows, columns)
+            self.filled[here] = np.where(self._asked[here], self.filled[here], guess)
+            fresh = self._level[here] == level
+            self._contrast[here] = np.where(fresh, _contrast(self.filled[here]), self._contrast[here])
+
+
+def _every(size: int, gap: int) -> NDArray[np.int_]:
+    return np.unique(np.append(np.arange(0, size, gap), size - 1))
+
+
+def _between(values: Floats, known: NDArray[np.int_], wanted: NDArray[np.int_]) -> Floats:
+    """Interpolate the rows of `values`, which lie at `known`, linearly at `wanted`."""
+    if len(known) == 1:
+        return np.repeat(values, len(wanted), axis=0)
+    right = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
+    left = right - 1
+    share = ((wanted - known[left]) / (known[right] - known[left]))[:, None]
+    return np.asarray(values[left] * (1 - share) + values[right] * share)
+
+
+def _contrast(values: Floats) -> Floats:
+    """Return the largest minus the smallest of each entry's 3 × 3 surroundings."""
+    padded = np.pad(values, 1, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    return np.asarray(windows.max(axis=(2, 3)) - windows.min(axis=(2, 3)))

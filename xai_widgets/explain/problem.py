@@ -1,0 +1,101 @@
+"""What a method is given and what it gives back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import ParameterError
+from ..inputs.baselines import Baseline
+from ..model.handle import Model
+from ..model.targets import Target
+from ..results import Check
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """One question: why does this network give this target this value on this picture?
+
+    Attributes:
+        model: the network.
+        inputs: what goes into it, normalised, `(1, c, h, w)`.
+        pixels: the same before normalisation, in [0, 1].
+        target: the explained scalar.
+        baseline: what "nothing here" means, its pictures read; None for methods without.
+        layer: name of a layer; None for methods without.
+        seed: where random numbers start.
+    """
+
+    model: Model
+    inputs: Tensor
+    pixels: Tensor
+    target: Target
+    baseline: Baseline | None = None
+    layer: str | None = None
+    seed: int = 0
+
+    @property
+    def batch(self) -> int:
+        """How many pictures to ask for at once: few enough to answer soon, many enough to be quick."""
+        if self.model.device.type != "cpu":
+            return 16
+        return max(1, min(8, 600_000 // self.inputs.numel()))
+
+    def references(self) -> Tensor:
+        """Return the normalised baseline pictures, `(n, c, h, w)`."""
+        return self.model.normalise(self._baseline.references(self.pixels))
+
+    def reference(self) -> Tensor:
+        """Return the normalised baseline, `(1, c, h, w)`."""
+        return self.model.normalise(self._baseline.apply(self.pixels))
+
+    def generator(self) -> torch.Generator:
+        """Return a random generator of its own, at the seed; the global one is never touched."""
+        return torch.Generator().manual_seed(self.seed)
+
+    def gradients(self, inputs: Tensor) -> tuple[Floats, Floats]:
+        """Return the targets `(n,)` and their gradients `(n, c, h, w)` as float64."""
+        outputs, gradients = self.model.gradients(inputs, self.target)
+        return outputs.double().numpy(), gradients.double().numpy()
+
+    def outputs(self, inputs: Tensor) -> Floats:
+        """Return the targets `(n,)` as float64, in batches."""
+        found = [self.model.outputs(part, self.target) for part in torch.split(inputs, self.batch)]
+        outputs: Floats = torch.cat(found).double().numpy()
+        return outputs
+
+    @property
+    def _baseline(self) -> Baseline:
+        if self.baseline is None:
+            raise ParameterError("This method needs a baseline.", "Take 'black' or 'blur'.")
+        return self.baseline
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """What a method found so far.
+
+    Attributes:
+        values: float32 `(c, h, w)` or `(h, w)`.
+        evaluations: how often the network was asked.
+        total: f(x) - f(x'), which the values should add up to, where the method promises it and knows it.
+        random: whether random numbers were drawn.
+        checks: what only the method itself can know.
+    """
+
+    values: NDArray[np.float32]
+    evaluations: int
+    total: float | None = None
+    random: bool = False
+    checks: tuple[Check, ...] = ()
+
+
+def attribution(
+    values: Floats, evaluations: int, total: float | None = None, random: bool = False
+) -> Attribution:
+    """Return an attribution from values of any float type."""
+    return Attribution(values.astype(np.float32), evaluations, total, random)
