@@ -33,12 +33,16 @@ class Page:
         """Ask for a topic, acknowledge its frames, and return the last frame or the error."""
         self.seq += 1
         self.say(type="request", topic=topic, seq=self.seq, params=params)
-        return self.wait(lambda m: m["type"] in ("done", "error") and m["seq"] == self.seq and m["topic"] == topic)
+        return self.wait(
+            lambda m: m["type"] in ("done", "error") and m["seq"] == self.seq and m["topic"] == topic
+        )
 
     def wait(self, match: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait for a message; for a "done", return the last frame instead."""
         with self._more:
-            assert self._more.wait_for(lambda: any(map(match, self.got)), PATIENCE), [m["type"] for m in self.got]
+            assert self._more.wait_for(lambda: any(map(match, self.got)), PATIENCE), [
+                m["type"] for m in self.got
+            ]
         found = next(message for message in self.got if match(message))
         if found["type"] != "done":
             return found

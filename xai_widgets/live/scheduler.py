@@ -101,16 +101,20 @@ class Scheduler:
 
     def _work(self) -> None:
         while True:
-            with self._changed:
-                self._running = None
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._dropped or self._next() is not None)
-                dropped, self._dropped = self._dropped, []
-                job = self._running = self._next()
-            for old in dropped:
-                _close(old)
-            if job is not None:
-                self._advance(job)
+            self._turn()
+
+    def _turn(self) -> None:
+        # A method of its own: a job that lived on in the loop's frame would keep its model in memory.
+        with self._changed:
+            self._running = None
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._dropped or self._next() is not None)
+            dropped, self._dropped = self._dropped, []
+            job = self._running = self._next()
+        for old in dropped:
+            _close(old)
+        if job is not None:
+            self._advance(job)
 
     def _next(self) -> Job | None:
         ready = [job for job in self._jobs.values() if job.ready()]

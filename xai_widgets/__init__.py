@@ -1,0 +1,74 @@
+"""See why a PyTorch vision model says what it says, live, inside the notebook cell."""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xai_widgets import demo as demo
+    from xai_widgets import errors as errors
+    from xai_widgets.anytime import Step as Step
+    from xai_widgets.doctor import doctor as doctor
+    from xai_widgets.explain import METHODS as METHODS
+    from xai_widgets.explain import explain as explain
+    from xai_widgets.explain import explain_steps as explain_steps
+    from xai_widgets.inputs import baselines as baselines
+    from xai_widgets.model.handle import Model as Model
+    from xai_widgets.results import Evidence as Evidence
+    from xai_widgets.results import Explanation as Explanation
+    from xai_widgets.widgets.attribution_view import AttributionView as AttributionView
+    from xai_widgets.widgets.explorer import Explorer as Explorer
+    from xai_widgets.widgets.explorer import explore as explore
+    from xai_widgets.widgets.feature_maps import FeatureMaps as FeatureMaps
+    from xai_widgets.widgets.image_strip import ImageStrip as ImageStrip
+    from xai_widgets.widgets.layer_scrubber import LayerScrubber as LayerScrubber
+    from xai_widgets.widgets.predictions import Predictions as Predictions
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AttributionView": "widgets.attribution_view",
+    "Evidence": "results",
+    "Explanation": "results",
+    "Explorer": "widgets.explorer",
+    "FeatureMaps": "widgets.feature_maps",
+    "ImageStrip": "widgets.image_strip",
+    "LayerScrubber": "widgets.layer_scrubber",
+    "METHODS": "explain",
+    "Model": "model.handle",
+    "Predictions": "widgets.predictions",
+    "Step": "anytime",
+    "doctor": "doctor",
+    "explain": "explain",
+    "explain_steps": "explain",
+    "explore": "widgets.explorer",
+}
+_MODULES = {"baselines": "inputs.baselines", "demo": "demo", "errors": "errors"}
+
+__all__ = sorted([*_HOMES, *_MODULES])  # each name is loaded when it is first used
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"xai_widgets.{_MODULES[name]}")
+    if name in _HOMES:
+        found = getattr(import_module(f"xai_widgets.{_HOMES[name]}"), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module 'xai_widgets' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Importing the subpackage binds it here, where users expect the function of the same name.
+        if name == "explain" and isinstance(value, ModuleType):
+            value = value.explain
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,1 @@
+"""What appears in the notebook: traits and wiring, no mathematics."""

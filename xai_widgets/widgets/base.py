@@ -1,0 +1,144 @@
+"""What every panel is: a scene shared with others or its own, followed traits, and ways to take it along."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import ipywidgets
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from .. import render
+from ..errors import ParameterError, XaiWidgetsError, did_you_mean
+from .scene import Scene
+from .selection import KEYS, Follow
+
+STATIC = Path(__file__).parent / "static"
+
+
+class Panel(anywidget.AnyWidget):
+    """A live picture in the cell.
+
+    Args:
+        model: a `Model`, or any `nn.Module` that takes `(n, c, h, w)` and gives logits `(n, k)`.
+        images: one or many paths, PIL images, arrays `(h, w, c)` uint8, tensors `(n, c, h, w)`.
+        scene: share the scene of other panels instead of model and images.
+        persist: whether a PNG of the panel is saved in the notebook with its output.
+        values: first values of the traits.
+
+    Raises:
+        XaiWidgetsError: what was given cannot be shown; the message says what to do.
+    """
+
+    bundle: ClassVar[str]
+    follows: ClassVar[tuple[str, ...]] = ()
+    scene: Scene
+    # `close` also runs on what could not be built to its end.
+    _own = False
+    _follow: Follow | None = None
+
+    _channel = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
+
+    def __init__(
+        self,
+        model: Any = None,
+        images: Any = None,
+        *,
+        scene: Scene | None = None,
+        persist: bool = False,
+        **values: Any,
+    ) -> None:
+        self._esm, self._css = _bundle(self.bundle, "js"), _bundle(self.bundle, "css")
+        known = {key for key in self.traits() if not key.startswith("_")}
+        for key in values:
+            if key not in known | set(KEYS):
+                raise ParameterError(f"{type(self).__name__} has no {key!r}.", did_you_mean(key, known))
+        chosen = {key: values.pop(key) for key in list(values) if key in KEYS}
+        self.scene = scene if scene is not None else Scene(model, images, **chosen)
+        self._own = scene is None
+        self.persist = persist
+        start = self.scene.selection.values()
+        super().__init__(_channel=self.scene.channel, **{key: start[key] for key in self.follows}, **values)
+        self._follow = Follow(self, self.scene.selection, self.follows)
+        self.on_msg(self._receive)
+
+    def snapshot(self) -> NDArray[np.uint8]:
+        """Return what the panel shows as a picture `(h, w, 3)`, worked out here and now."""
+        raise NotImplementedError
+
+    def to_code(self) -> str:
+        """Return the Python that makes this panel again."""
+        values = {key: getattr(self, key) for key in (*self.follows, *self._display())}
+        return code(type(self).__name__, self.scene, values)
+
+    def save(self, path: str | Path) -> None:
+        """Write the snapshot as a picture file; the format follows from the name."""
+        save(self.snapshot(), path)
+
+    def close(self) -> None:
+        """Close the panel; its own scene, with the work and the memory behind it, ends too."""
+        if self._follow is not None:
+            self._follow.unlink()
+            self._follow = None
+            self._released()
+        if self._own:
+            self.scene.close()
+        super().close()
+
+    def _released(self) -> None:
+        """Let go of what the panel holds of the scene."""
+
+    def _display(self) -> tuple[str, ...]:
+        """Return the names of the traits that only the browser needs."""
+        own = type(self).class_own_traits(sync=True)
+        return tuple(key for key in own if key not in self.follows and not key.startswith("_"))
+
+    def _receive(self, _: Any, content: object, buffers: list[memoryview]) -> None:
+        self.scene.receive(content, buffers)
+
+    def _should_send_property(self, key: str, value: Any) -> bool:
+        # The selection travels over the data channel; published here, it would also move this panel's
+        # input to the shell that a running cell blocks.
+        if key in self.follows and self._follow is not None:
+            return False
+        return bool(super()._should_send_property(key, value))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return with_picture(super()._repr_mimebundle_(**kwargs), self)
+
+
+def _bundle(name: str, kind: str) -> str:
+    path = STATIC / f"{name}.{kind}"
+    if not path.exists():
+        if kind == "css":
+            return ""
+        raise XaiWidgetsError(
+            f"The browser half of the panel, {path.name}, is not built.",
+            "Run `npm run build` in js/, or install a released wheel, which contains it.",
+        )
+    return path.read_text("utf-8")
+
+
+def save(picture: NDArray[np.uint8], path: str | Path) -> None:
+    """Write a picture to a file; only PNG keeps it exactly."""
+    Path(path).write_bytes(render.png_bytes(picture))
+
+
+def with_picture(bundle: Any, panel: Any) -> Any:
+    """Add the panel's picture to what the notebook saves, where its owner asked for that."""
+    if bundle is None or not panel.persist:
+        return bundle
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    return {**data, "image/png": render.png_bytes(panel.snapshot())}, metadata
+
+
+def code(name: str, scene: Scene, values: dict[str, Any]) -> str:
+    """Return the Python that makes a panel or an explorer again, but for the network, which is the user's."""
+    sources = [picture.source or f"<{picture.name}>" for picture in scene.pictures]
+    model = f"model = xw.Model(network)  # {scene.model.name}, fingerprint {scene.model.fingerprint}"
+    call = [
+        f"panel = xw.{name}(model, {sources!r},",
+        *(f"    {key}={value!r}," for key, value in values.items()),
+    ]
+    return "\n".join(["import xai_widgets as xw", "", model, *call, ")"])

@@ -1,0 +1,133 @@
+"""The whole explorer in the cell: all panels on one selection."""
+
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from ..errors import ParameterError, did_you_mean
+from ..results import Evidence, Explanation
+from . import base, snapshots
+from .attribution_view import AttributionView
+from .feature_maps import FeatureMaps
+from .image_strip import PANELS, ImageStrip
+from .layer_scrubber import LayerScrubber
+from .predictions import Predictions
+from .scene import Scene
+from .selection import KEYS, Follow
+
+
+class Explorer(ipywidgets.VBox):
+    """Images, layers, feature maps, attribution and predictions on one selection.
+
+    Args:
+        model: a `Model`, or any `nn.Module` that takes `(n, c, h, w)` and gives logits `(n, k)`.
+        images: one or many paths, PIL images, arrays `(h, w, c)` uint8, tensors `(n, c, h, w)`.
+        persist: whether a PNG of the explorer is saved in the notebook with its output.
+        values: first values of the traits: `layer="features.3"`, `method="occlusion"`, `panels=[…]`, …
+
+    Every trait works both ways: a change on the screen is a change here, and the other way round.
+    """
+
+    image = traitlets.Int(0, help="which of the images, from 0")
+    target = traitlets.Any(
+        None, help="what is explained: None (the predicted class), an index, a name, a Target"
+    )
+    layer = traitlets.Unicode(None, allow_none=True, help="the layer's name")
+    channel = traitlets.Int(None, allow_none=True, help="the channel of the layer")
+    method = traitlets.Unicode("", help="a name of METHODS")
+    params = traitlets.Dict(help="the method's parameters that differ from their defaults")
+    baseline = traitlets.Any(help="a Baseline, its name, or its dict")
+    seed = traitlets.Int(0, help="seeds whatever the method draws")
+    panels = traitlets.List(list(PANELS), help="which panels are shown")
+
+    # `close` also runs on what could not be built to its end.
+    _links: tuple[Follow, ...] = ()
+
+    def __init__(self, model: Any, images: Any, *, persist: bool = False, **values: Any) -> None:
+        known = (*KEYS, "panels")
+        for key in values:
+            if key not in known:
+                raise ParameterError(f"An explorer has no {key!r}.", did_you_mean(key, known))
+        shown = values.pop("panels", list(PANELS))
+        self.scene = Scene(model, images, **values)
+        self.persist = persist
+        self.strip = ImageStrip(scene=self.scene, panels=shown)
+        self.layers = LayerScrubber(scene=self.scene)
+        self.features = FeatureMaps(scene=self.scene)
+        self.attribution = AttributionView(scene=self.scene)
+        self.predictions = Predictions(scene=self.scene)
+        super().__init__(self._arranged())
+        self.add_class("xw-explorer")
+        self._links = (Follow(self, self.scene.selection, KEYS), Follow(self, self.strip, ("panels",)))
+        self.observe(self._arrange, names=["panels"])
+        self._arrange()
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """The explanation on the screen."""
+        found: Explanation | None = self.attribution.explanation
+        return found
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """How far to trust the explanation on the screen."""
+        found: Evidence | None = self.attribution.evidence
+        return found
+
+    def add(self, source: Any, name: str | None = None) -> int:
+        """Add an image and select it; return its index."""
+        return self.strip.add(source, name)
+
+    def snapshot(self) -> NDArray[np.uint8]:
+        """Return all shown panels as one picture."""
+        chosen = [panel.snapshot() for name, panel in self._named().items() if name in self.panels]
+        return snapshots.below([self.strip.snapshot(), *chosen])
+
+    def save(self, path: Any) -> None:
+        """Write the snapshot as a picture file."""
+        base.save(self.snapshot(), path)
+
+    def to_code(self) -> str:
+        """Return the Python that makes this explorer again."""
+        return base.code("explore", self.scene, {key: getattr(self, key) for key in (*KEYS, "panels")})
+
+    def close(self) -> None:
+        """Close all panels, drop the work, free the memory."""
+        if self._links:
+            for link in self._links:
+                link.unlink()
+            self._links = ()
+            for panel in (self.strip, *self._named().values(), *self.children):
+                panel.close()
+            self.scene.close()
+        super().close()
+
+    def _named(self) -> dict[str, Any]:
+        panels = (self.layers, self.features, self.attribution, self.predictions)
+        return dict(zip(PANELS, panels, strict=True))
+
+    def _arranged(self) -> list[ipywidgets.Widget]:
+        for widget, name in zip(
+            (self.strip, *self._named().values()),
+            ("xw-strip", "xw-rail", "xw-cell-features", "xw-cell-attribution", "xw-cell-predictions"),
+            strict=True,
+        ):
+            widget.add_class(name)
+        cells = ipywidgets.Box([self.features, self.attribution, self.predictions])
+        cells.add_class("xw-grid")
+        return [self.strip, self.layers, cells]
+
+    def _arrange(self, _: Any = None) -> None:
+        for name, panel in self._named().items():
+            (panel.remove_class if name in self.panels else panel.add_class)("xw-off")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return base.with_picture(super()._repr_mimebundle_(**kwargs), self)
+
+
+def explore(model: Any, images: Any, **values: Any) -> Explorer:
+    """Open the explorer: `xw.explore(model, ["cat.jpg", "street.png"])` as the last line of a cell."""
+    return Explorer(model, images, **values)

@@ -1,0 +1,35 @@
+"""The images to choose from, and where more of them are added."""
+
+from typing import Any
+
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from . import snapshots, topics
+from .base import Panel
+from .traits import followed
+
+PANELS = ("layers", "features", "attribution", "predictions")
+
+
+class ImageStrip(Panel):
+    """Thumbnails of the images; files are added by a button, by dropping or by pasting them."""
+
+    bundle = "image_strip"
+    follows = ("image",)
+
+    image: Any = followed("image")
+    panels = traitlets.List(
+        traitlets.Enum(PANELS), list(PANELS), help="which panels of the explorer are shown"
+    ).tag(sync=True, echo_update=False)
+
+    def add(self, source: Any, name: str | None = None) -> int:
+        """Add an image and select it; return its index."""
+        self.image = self.scene.add(source, name)
+        index: int = self.image
+        return index
+
+    def snapshot(self) -> NDArray[np.uint8]:
+        """Return the thumbnails in a row."""
+        return snapshots.beside([picture.thumbnail(topics.THUMBNAIL) for picture in self.scene.pictures])

@@ -1,0 +1,159 @@
+"""The classes that the network thinks of first, as bars; a click makes one the target."""
+
+from typing import Any, ClassVar
+
+import bqplot
+import ipywidgets
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from ..anytime import Step
+from ..model.handle import Prediction
+from . import base, snapshots
+from .scene import Scene
+from .selection import Follow
+
+COLOUR, CHOSEN = "#7a8794", "#1976d2"
+NAME_LENGTH = 22
+
+
+class Predictions(ipywidgets.VBox):
+    """The top classes of the selected image with their probabilities.
+
+    `top` holds them as they are on the screen; `target` follows the selection, a click on a bar sets it.
+    """
+
+    follows: ClassVar[tuple[str, ...]] = ("image", "target")
+
+    image = traitlets.Int(0, help="which of the images, from 0")
+    target = traitlets.Any(None, help="what is explained")
+    count = traitlets.Int(5, min=1, max=10, help="how many classes are shown")
+    top = traitlets.Tuple(help="the Predictions on the screen, the likeliest first")
+
+    scene: Scene
+    # `close` also runs on what could not be built to its end.
+    _own = False
+    _follow: Follow | None = None
+
+    def __init__(
+        self,
+        model: Any = None,
+        images: Any = None,
+        *,
+        scene: Scene | None = None,
+        persist: bool = False,
+        count: int = 5,
+        **values: Any,
+    ) -> None:
+        self.scene = scene if scene is not None else Scene(model, images, **values)
+        self._own = scene is None
+        self.persist = persist
+        self._bars, self._figure = _chart()
+        self._title = ipywidgets.HTML("Predictions", layout={"margin": "0"})
+        self._title.add_class("xw-predictions-title")
+        super().__init__([self._title, self._figure], count=count)
+        self.add_class("xw-predictions")
+        self._follow = Follow(self, self.scene.selection, self.follows)
+        self.scene.follow("predictions", self._seen)
+        self._bars.on_element_click(self._clicked)
+        self.observe(self._wish, names=["image", "count"])
+        self.observe(self._paint, names=["target"])
+        self._wish()
+
+    def predict(self) -> tuple[Prediction, ...]:
+        """Work out what the panel shows, here and now."""
+        found = self.scene.model.predict(self.scene.inputs(self.image))
+        self._show(found)
+        return self.top
+
+    def snapshot(self) -> NDArray[np.uint8]:
+        """Return the bars."""
+        return snapshots.bars([(entry.name, entry.probability) for entry in self.predict()])
+
+    def save(self, path: Any) -> None:
+        """Write the snapshot as a picture file."""
+        base.save(self.snapshot(), path)
+
+    def to_code(self) -> str:
+        """Return the Python that makes this panel again."""
+        return base.code(
+            "Predictions", self.scene, {key: getattr(self, key) for key in (*self.follows, "count")}
+        )
+
+    def close(self) -> None:
+        """Close the panel; its own scene ends too."""
+        if self._follow is not None:
+            self._follow.unlink()
+            self._follow = None
+            self.scene.unfollow("predictions", self._seen)
+            for child in (self._title, self._figure, self._bars):
+                child.close()
+        if self._own:
+            self.scene.close()
+        super().close()
+
+    def _wish(self, _: Any = None) -> None:
+        self.scene.ask(
+            {
+                "type": "request",
+                "client": "kernel",
+                "topic": "predictions",
+                "seq": 0,
+                "params": {"image": self.image},
+            }
+        )
+
+    def _seen(self, params: dict[str, Any], step: Step[list[Prediction]]) -> None:
+        if params["image"] == self.image:
+            self._show(step.value)
+
+    def _show(self, found: list[Prediction]) -> None:
+        self.top = tuple(found[: self.count])
+        shown = self.top[::-1]
+        with self._bars.hold_sync():
+            self._bars.x = [_short(entry, self.top) for entry in shown]
+            self._bars.y = [entry.probability for entry in shown]
+            self._paint()
+
+    def _paint(self, _: Any = None) -> None:
+        chosen = self.target if self.target is not None else (self.top[0].index if self.top else None)
+        self._bars.colors = [CHOSEN if entry.index == chosen else COLOUR for entry in self.top[::-1]]
+
+    def _clicked(self, _: Any, event: dict[str, Any]) -> None:
+        place = event.get("data", {}).get("index")
+        if isinstance(place, int) and 0 <= place < len(self.top):
+            self.target = self.top[::-1][place].index
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return base.with_picture(super()._repr_mimebundle_(**kwargs), self)
+
+
+def _short(entry: Prediction, among: tuple[Prediction, ...]) -> str:
+    """Return a name that fits beside its bar and that no other bar has."""
+    name = entry.name if len(entry.name) <= NAME_LENGTH else entry.name[: NAME_LENGTH - 1] + "…"
+    twins = sum(other.name == entry.name for other in among)
+    return f"{name} #{entry.index}" if twins > 1 else name
+
+
+def _chart() -> tuple[bqplot.Bars, bqplot.Figure]:
+    names, share = bqplot.OrdinalScale(), bqplot.LinearScale(min=0.0, max=1.0)
+    bars = bqplot.Bars(
+        x=[], y=[], scales={"x": names, "y": share}, orientation="horizontal", padding=0.25, opacities=[0.95]
+    )
+    bars.interactions = {"click": "select", "hover": "tooltip"}
+    bars.tooltip = bqplot.Tooltip(fields=["x", "y"], labels=["class", "probability"], formats=["", ".3f"])
+    bars.label_display = True
+    bars.label_display_format = ".1%"
+    axes = [
+        bqplot.Axis(scale=names, orientation="vertical", grid_lines="none"),
+        bqplot.Axis(scale=share, tick_format=".0%", num_ticks=3, grid_lines="none"),
+    ]
+    figure = bqplot.Figure(
+        marks=[bars],
+        axes=axes,
+        fig_margin={"top": 4, "bottom": 28, "left": 150, "right": 48},
+        layout={"height": "220px", "width": "auto", "min_width": "0"},
+        background_style={"fill": "transparent"},
+    )
+    return bars, figure

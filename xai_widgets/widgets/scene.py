@@ -1,0 +1,297 @@
+"""What the panels of one session share: model, images, selection, results, and the line to the browser."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import torch
+from torch import nn
+
+from ..anytime import Step
+from ..errors import InputError, NotValidError, ParameterError, did_you_mean
+from ..explain import METHODS
+from ..inputs import baselines, images
+from ..inputs.images import Picture
+from ..live import messages
+from ..live.cache import ByteCache, remembered
+from ..live.session import Session
+from ..model import targets
+from ..model.handle import Model
+from ..model.layers import Layer, LayerTree
+from ..results import Explanation
+from . import topics
+from .selection import KEYS, Selection
+
+RECORD_BYTES = 768 * 2**20
+RESULT_BYTES = 128 * 2**20
+
+Seen = Callable[[dict[str, Any], Step[Any]], None]
+
+
+class Scene:
+    """The model, the images and the selection behind a set of panels.
+
+    Args:
+        model: a `Model`, or a network that becomes one.
+        pictures: what `inputs.images.load_all` takes: one or many paths, PIL images, arrays, tensors.
+        values: first values of the selection.
+
+    Raises:
+        XaiWidgetsError: the network cannot take the first image, a value does not exist, …; at once, where
+            the panel was asked for.
+    """
+
+    def __init__(self, model: Model | nn.Module, pictures: Any, **values: Any) -> None:
+        self.model = model if isinstance(model, Model) else Model(model)
+        self.pictures: list[Picture] = images.load_all(pictures)
+        self.channel = ipywidgets.Widget()
+        self.session = Session(self._send)
+        self._seen: dict[str, list[Seen]] = {}
+        self._records: ByteCache[dict[str, torch.Tensor]] = ByteCache(RECORD_BYTES, topics.record_bytes)
+        self._explained: ByteCache[Explanation] = ByteCache(RESULT_BYTES, lambda found: found.values.nbytes)
+        self._inputs: ByteCache[torch.Tensor] = ByteCache(RESULT_BYTES, lambda x: x.nbytes)
+        self._speaking = threading.local()
+        tree = self.tree(0)
+        cam = METHODS["grad_cam"].valid(self.model, tree) is None
+        first: dict[str, Any] = {"method": "grad_cam" if cam else "integrated_gradients", "baseline": "black"}
+        first |= {"layer": _first_layer(tree), "params": {}}
+        self.selection = Selection(
+            self._check, **(first | {k: v for k, v in values.items() if v is not None})
+        )
+        self.selection.observe(self._announce, names=list(KEYS))
+
+    # -- what it holds --------------------------------------------------------------------------------
+
+    def picture(self, image: int) -> Picture:
+        """Return one of the pictures."""
+        return self.pictures[image]
+
+    def inputs(self, image: int) -> torch.Tensor:
+        """Return what the network sees of a picture, normalised, `(1, c, h, w)`."""
+        return self.model.normalise(self.pixels(image))
+
+    def pixels(self, image: int) -> torch.Tensor:
+        """Return what the network sees of a picture before normalisation, `(1, c, h, w)` in [0, 1]."""
+        picture = self.picture(image)
+        known = self._inputs.get(picture.key)
+        if known is None:
+            known = self.model.pixels(picture)
+            self._inputs.put(picture.key, known)
+        return known
+
+    def tree(self, image: int) -> LayerTree:
+        """Return the layers as a picture of this size runs through them."""
+        return self.model.layers(self.inputs(image))
+
+    def layer(self, image: int, name: str) -> Layer:
+        """Return one layer."""
+        found: Layer = self.tree(image)[name]
+        return found
+
+    def record(self, image: int) -> dict[str, torch.Tensor]:
+        """Return the activations of all viewable layers, from one forward pass for all panels."""
+        key = self.picture(image).key
+        known = self._records.get(key)
+        if known is None:
+            known = self.model.record(self.inputs(image))
+            self._records.put(key, known)
+        return known
+
+    def baseline(self, value: Any) -> baselines.Baseline:
+        """Return the baseline that a JSON dict names; it may take the session's own pictures."""
+        found = baselines.resolve(value, _Pixels(self))
+        if found is None:
+            raise ParameterError("A baseline is missing.", 'Black is usual: {"name": "black"}.')
+        return found
+
+    def explained(self, params: dict[str, Any]) -> Iterator[Step[Explanation]]:
+        """Explain what `params` (of topic "attribution") names, from the cache where it is kept."""
+        key = messages.canonical(params | {"image": self.picture(params["image"]).key})
+        return remembered(self._explained, key, lambda: topics.explain(self, params))
+
+    def add(self, source: Any, name: str | None = None) -> int:
+        """Add an image and return its index."""
+        picture = images.load(source, name=name)
+        self.model.pixels(picture)
+        self.pictures = [*self.pictures, picture]
+        self._announce_images()
+        return len(self.pictures) - 1
+
+    def close(self) -> None:
+        """Drop the work, free what is kept, close the data channel."""
+        self.session.close()
+        for cache in (self._records, self._explained, self._inputs):
+            cache.clear()
+        self._seen.clear()
+        self.channel.close()
+
+    # -- what it answers ------------------------------------------------------------------------------
+
+    def receive(self, content: object, buffers: list[memoryview]) -> None:
+        """Take a message of a panel. Short: check, enqueue, return."""
+        message = messages.read(content)
+        if message is None or self.session.closed:
+            return
+        client = message["client"]
+        if message["type"] == "hello":
+            self.session.tell(self._welcome(client))
+        elif message["type"] == "ack":
+            self.session.ack(client, message["topic"])
+        elif message["type"] == "cancel":
+            self.session.cancel(client, message["topic"])
+        elif message["type"] == "request":
+            self._try(client, message["topic"], message["seq"], lambda: self.ask(message))
+        elif message["type"] == "select":
+            values = message["values"]
+            self._try(client, "select", 0, lambda: self._select(client, values))
+        elif buffers:
+            name = message["name"]
+            self._try(client, "add", 0, lambda: self._add(client, bytes(buffers[0]), name))
+
+    def ask(self, request: messages.Request) -> None:
+        """Answer a wish for a topic.
+
+        Raises:
+            ParameterError: there is no such topic, or a value in the wish does not exist.
+        """
+        topic, params = request["topic"], request["params"]
+        wish = topics.wish(self, topic, params)
+        if "image" in params:
+            self._check("image", params["image"])
+        self.session.request(request["client"], request["seq"], wish)
+        if topic == "maps":
+            self.session.ahead(request["client"], topic, topics.neighbours(self, params))
+
+    def notify(self, topic: str, params: dict[str, Any], step: Step[Any]) -> None:
+        """Tell the panels' Python side what the browser is shown."""
+        for seen in list(self._seen.get(topic, ())):
+            seen(params, step)
+
+    def follow(self, topic: str, seen: Seen) -> None:
+        """Call `seen(params, step)` on the worker thread for every step of a topic."""
+        self._seen.setdefault(topic, []).append(seen)
+
+    def unfollow(self, topic: str, seen: Seen) -> None:
+        """Stop calling it."""
+        if seen in self._seen.get(topic, ()):
+            self._seen[topic].remove(seen)
+
+    def spoken_for(self) -> str | None:
+        """Return the client whose wish is being carried out in this thread, None where Python acts itself."""
+        return getattr(self._speaking, "client", None)
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    def _welcome(self, client: str) -> messages.Welcome:
+        tree = self.tree(self.selection.image)
+        return {
+            "type": "welcome",
+            "client": client,
+            "model": self.model.name,
+            "selection": self.selection.values(),
+            "classes": None if self.model.classes is None else list(self.model.classes),
+            "methods": [
+                method.to_dict() | {"invalid": method.valid(self.model, tree)} for method in METHODS.values()
+            ],
+            "baselines": [kind.describe() for kind in baselines.BASELINES.values()],
+            "images": self._images(),
+        }
+
+    def _images(self) -> list[dict[str, Any]]:
+        return [
+            {"name": picture.name, "width": picture.size[0], "height": picture.size[1]}
+            for picture in self.pictures
+        ]
+
+    def _select(self, client: str, values: dict[str, Any]) -> None:
+        with self._speaking_for(client):
+            for key in KEYS:
+                if key in values:
+                    setattr(self.selection, key, values[key])
+
+    def _add(self, client: str, data: bytes, name: str) -> None:
+        self.selection.image = self.add(data, name)
+
+    def _try(self, client: str, topic: str, seq: int, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:
+            told = messages.failure(error)
+            self.session.tell({"type": "error", "client": client, "topic": topic, "seq": seq, "error": told})
+
+    def _announce(self, change: Any) -> None:
+        origin = self.spoken_for() or "kernel"
+        self.session.tell({"type": "state", "origin": origin, "values": {change.name: change.new}})
+
+    def _announce_images(self) -> None:
+        self.session.tell({"type": "state", "origin": "kernel", "values": {}, "images": self._images()})
+
+    @contextmanager
+    def _speaking_for(self, client: str) -> Iterator[None]:
+        self._speaking.client = client
+        try:
+            yield
+        finally:
+            self._speaking.client = None
+
+    def _send(self, message: messages.ToBrowser, buffers: list[bytes]) -> None:
+        if self.channel.comm is not None:
+            self.channel.send(message, buffers)
+
+    def _check(self, key: str, value: Any) -> Any:
+        """Return a value of the selection in the form the browser knows, or raise what is wrong with it."""
+        if key == "image":
+            return self._check_image(value)
+        if key == "layer" and value is not None:
+            return self.tree(0)[value].name
+        if key == "target":
+            return self._check_target(value)
+        if key == "method" and value not in METHODS:
+            raise ParameterError(f"No method is called {value!r}.", did_you_mean(str(value), METHODS))
+        if key == "baseline":
+            return (
+                value if isinstance(value, dict) and self.baseline(value) else self.baseline(value).to_json()
+            )
+        return value
+
+    def _check_image(self, value: Any) -> int:
+        count = len(self.pictures)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not -count <= value < count:
+            raise InputError(f"There is no image {value!r}; there are {count}.", f"Give 0 to {count - 1}.")
+        return int(value) % count
+
+    def _check_target(self, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, dict):
+            value = targets.from_json(value)
+        if not isinstance(value, targets.Target):
+            return self.model.class_index(value)
+        return targets.resolve(value, self.model, self.inputs(0)).to_json()
+
+
+class _Pixels(Sequence[torch.Tensor]):
+    """The pixels of a scene's images, each worked out when it is looked at."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def __len__(self) -> int:
+        return len(self._scene.pictures)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._scene.pixels(index)
+
+
+def _first_layer(tree: LayerTree) -> str | None:
+    try:
+        return tree.default_cam()
+    except NotValidError:
+        return tree.viewable[-1].name if tree.viewable else None

@@ -1,0 +1,218 @@
+"""What a view can ask for: each topic is some work and how its steps become frames."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..anytime import Step
+from ..errors import ParameterError, did_you_mean
+from ..explain import METHODS, explain_steps
+from ..live import codec
+from ..live.session import Encoded, Wish
+from ..model.handle import Prediction
+from ..model.layers import as_maps
+from ..model.targets import resolve
+from ..results import Explanation
+
+if TYPE_CHECKING:
+    from .scene import Scene
+
+MAP_BYTES = 4 * 2**20
+"""The most bytes of feature maps in one frame; larger ones are averaged down, and the view says so."""
+AHEAD_BYTES = 64 * 2**20
+"""The most bytes of feature maps that are sent before anybody asks for them."""
+THUMBNAIL = 96
+"""The longest side of a thumbnail, in pixels."""
+
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """How a topic is worked out and shown."""
+
+    work: Callable[["Scene", Params], Iterator[Step[Any]]]
+    encode: Callable[["Scene", Params, Step[Any]], Encoded]
+    needs: tuple[str, ...] = ()
+
+
+def wish(scene: "Scene", topic: str, params: Params) -> Wish:
+    """Return what the session needs to answer a topic.
+
+    Raises:
+        ParameterError: there is no such topic, or the wish leaves out what it must say.
+    """
+    if topic not in TOPICS:
+        raise ParameterError(f"No topic is called {topic!r}.", did_you_mean(topic, TOPICS))
+    known = TOPICS[topic]
+    missing = [key for key in known.needs if key not in params]
+    if missing:
+        raise ParameterError(
+            f"A wish for {topic!r} lacks {', '.join(map(repr, missing))}.", "Reload the page."
+        )
+    return Wish(
+        topic,
+        params,
+        lambda: known.work(scene, params),
+        lambda step: known.encode(scene, params, step),
+        lambda step: scene.notify(topic, params, step),
+    )
+
+
+def neighbours(scene: "Scene", params: Params) -> Iterable[Wish]:
+    """Yield the wishes for the other layers, the nearest first, as long as they fit."""
+    layers = [layer for layer in scene.tree(params["image"]).viewable]
+    names = [layer.name for layer in layers]
+    here = names.index(params["layer"]) if params["layer"] in names else 0
+    spent = 0
+    for layer in sorted(layers, key=lambda layer: abs(names.index(layer.name) - here)):
+        spent += min(MAP_BYTES, int(np.prod(layer.shape)))
+        if spent > AHEAD_BYTES:
+            return
+        if layer.name != params["layer"]:
+            yield wish(scene, "maps", params | {"layer": layer.name})
+
+
+def explain(scene: "Scene", params: Params) -> Iterator[Step[Explanation]]:
+    """Run the method that the params of topic "attribution" name."""
+    method = METHODS.get(params["method"])
+    wants_layer = method is not None and "layer" in method.needs
+    wants_baseline = method is not None and "baseline" in method.needs
+    return explain_steps(
+        scene.model,
+        scene.picture(params["image"]),
+        method=params["method"],
+        target=params["target"],
+        layer=params["layer"] if wants_layer else None,
+        baseline=scene.baseline(params["baseline"]) if wants_baseline and params["baseline"] else None,
+        seed=params["seed"],
+        **params["params"],
+    )
+
+
+def record_bytes(record: dict[str, torch.Tensor]) -> int:
+    """Return what the activations of all layers hold, in bytes."""
+    return sum(tensor.nbytes for tensor in record.values())
+
+
+def at_once(value: Callable[["Scene", Params], Any]) -> Callable[["Scene", Params], Iterator[Step[Any]]]:
+    """Make work of one step of a function."""
+
+    def work(scene: "Scene", params: Params) -> Iterator[Step[Any]]:
+        yield Step(value(scene, params), 1.0, None, True)
+
+    return work
+
+
+def picture_of(pixels: torch.Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return `(1, c, h, w)` in [0, 1] as a picture `(h, w, 3)`, grey repeated."""
+    image = pixels[0].clamp(0, 1)
+    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
+    picture: np.ndarray[Any, np.dtype[np.uint8]] = (rgb * 255).round().byte().permute(1, 2, 0).numpy()
+    return picture
+
+
+# -- each topic: what is worked out, and how it is shown ----------------------------------------------
+
+
+def _thumbnails(scene: "Scene", params: Params) -> list[Any]:
+    return [picture.thumbnail(THUMBNAIL) for picture in scene.pictures]
+
+
+def _show_thumbnails(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
+    return Encoded({}, tuple(codec.pack_picture(str(i), small) for i, small in enumerate(step.value)))
+
+
+def _show_input(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
+    picture = scene.picture(params["image"])
+    meta = {
+        "name": picture.name,
+        "width": picture.size[0],
+        "height": picture.size[1],
+        "notes": list(picture.notes),
+    }
+    return Encoded(meta, (codec.pack_picture("picture", picture_of(step.value)),))
+
+
+def _show_layers(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
+    return Encoded({"layers": [layer.to_dict() for layer in step.value.viewable]})
+
+
+def _maps(scene: "Scene", params: Params) -> torch.Tensor:
+    return scene.record(params["image"])[scene.layer(params["image"], params["layer"]).name]
+
+
+def _show_maps(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
+    layer = scene.layer(params["image"], params["layer"])
+    meta: Params = {"layer": layer.name, "view": layer.view, "shape": list(layer.shape), "grid": layer.grid}
+    if layer.view == "vector":
+        return Encoded(meta | {"reduced": 1}, (codec.pack_floats("values", step.value.flatten().numpy()),))
+    maps = as_maps(step.value, layer)[0]
+    flat = maps.flatten(1)
+    stats = {"mean": flat.mean(1), "max": flat.amax(1), "variance": flat.var(1, unbiased=False)}
+    small, reduced = reduce_maps(maps)
+    return Encoded(
+        meta | {"reduced": reduced},
+        (
+            codec.pack_maps("maps", small.numpy()),
+            *(codec.pack_floats(name, values.numpy()) for name, values in stats.items()),
+        ),
+    )
+
+
+def reduce_maps(maps: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """Average maps `(c, h, w)` down by 2, 4, … until they fit into a frame; return them and the factor."""
+    factor = 1
+    while maps.numel() / factor**2 > MAP_BYTES and min(maps.shape[1:]) >= 4 * factor:
+        factor *= 2
+    return (maps if factor == 1 else torch.nn.functional.avg_pool2d(maps, factor)), factor
+
+
+def _scores(scene: "Scene", params: Params) -> torch.Tensor:
+    layer = scene.layer(params["image"], params["layer"])
+    inputs = scene.inputs(params["image"])
+    target = resolve(params["target"], scene.model, inputs)
+    _, activation, gradient = scene.model.layer_gradients(inputs, target, layer.name)
+    return (activation * gradient)[0].flatten(1).sum(1) if activation.ndim > 2 else (activation * gradient)[0]
+
+
+def _show_scores(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
+    return Encoded({"layer": params["layer"]}, (codec.pack_floats("scores", step.value.numpy()),))
+
+
+def _predictions(scene: "Scene", params: Params) -> list[Prediction]:
+    return scene.model.predict(scene.inputs(params["image"]))
+
+
+def _show_predictions(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
+    return Encoded({"top": [asdict(prediction) for prediction in step.value[:10]]})
+
+
+def _show_attribution(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
+    found: Explanation = step.value
+    meta: Params = {
+        "evidence": found.evidence.to_dict(),
+        "target": {"label": found.target, "index": found.target_index},
+        "method": found.method,
+        "baseline": found.baseline,
+        "layer": found.layer,
+        "signed": found.signed,
+        "seconds": found.seconds,
+    }
+    return Encoded(meta, (codec.pack_signed("map", found.map),))
+
+
+_WISH = ("image", "target", "layer", "method", "params", "baseline", "seed")
+
+TOPICS: dict[str, Topic] = {
+    "thumbnails": Topic(at_once(_thumbnails), _show_thumbnails),
+    "input": Topic(at_once(lambda scene, params: scene.pixels(params["image"])), _show_input, ("image",)),
+    "layers": Topic(at_once(lambda scene, params: scene.tree(params["image"])), _show_layers, ("image",)),
+    "maps": Topic(at_once(_maps), _show_maps, ("image", "layer")),
+    "scores": Topic(at_once(_scores), _show_scores, ("image", "layer", "target")),
+    "predictions": Topic(at_once(_predictions), _show_predictions, ("image",)),
+    "attribution": Topic(lambda scene, params: scene.explained(params), _show_attribution, _WISH),
+}
