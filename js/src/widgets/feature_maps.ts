@@ -1,0 +1,457 @@
+/** All channels of a layer: a grid of maps, one large beside it, and where its spots lie on the image. */
+
+import { colormap, colormapNames } from "../draw/colormap";
+import { Painter } from "../draw/painter";
+import { channelRange, layerRange, type Range } from "../draw/tiles";
+import { Client, type Feed, type Frame, type PanelModel, type Status } from "../live/client";
+import { fill, h, listen, write } from "../ui/element";
+import { segments } from "../ui/toolbar";
+import { type Content, contentOf, keysOf, orderOf, type Sort, sortsOf } from "./features/content";
+import { type Cell, Gallery } from "./features/gallery";
+import { Inspector } from "./features/inspector";
+import "../ui/theme.css";
+import "../ui/controls.css";
+import "./feature_maps.css";
+
+const SORT_NAMES: Record<Sort, string> = {
+  index: "index",
+  mean: "mean",
+  max: "maximum",
+  variance: "variance",
+  score: "gradient × activation",
+  value: "value",
+};
+const TILES = { low: 24, high: 224, step: 8 };
+
+export class FeatureMaps {
+  readonly root: HTMLElement;
+  #content: Content | null = null;
+  #scores: ArrayLike<number> | null = null;
+  #valueSort: Sort = "value";
+  #spot: { channel: number; cell: Cell | null } | null = null;
+  #kinds = new Map<string, { kind: string; field: number | null }>();
+  #feeds: Record<"maps" | "scores" | "input" | "layers", Feed>;
+  #painter: Painter;
+  #gallery: Gallery;
+  #inspector: Inspector;
+  #cleanups: (() => void)[] = [];
+
+  #name = h("span", { class: "xw-fm-layer" });
+  #about = h("span", { class: "xw-fm-about" });
+  #sort = h("select", { class: "xw-select", "aria-label": "Order of the maps" });
+  #colormap = h("select", { class: "xw-select", "aria-label": "Colour map" });
+  #tile = h("input", {
+    type: "range",
+    class: "xw-range",
+    min: TILES.low,
+    max: TILES.high,
+    step: TILES.step,
+    "aria-label": "Size of the maps",
+    title: "Size of the maps (+ and −)",
+  });
+  #scale = segments({
+    label: "Scale of the colours",
+    segments: [
+      { value: "map", label: "per map", help: "Each map has its own scale: shapes compare" },
+      { value: "layer", label: "per layer", help: "All maps share one scale: strengths compare" },
+    ],
+    value: "map",
+    quiet: true,
+    onChange: (scale) => this.#save("scale", scale),
+  });
+  #note = h("div", { class: "xw-fm-note", role: "status", hidden: true });
+
+  constructor(
+    private readonly client: Client,
+    private readonly model: PanelModel,
+  ) {
+    this.#feeds = {
+      maps: client.feed("maps"),
+      scores: client.feed("scores"),
+      input: client.feed("input"),
+      layers: client.feed("layers"),
+    };
+    this.#gallery = new Gallery({
+      scrolled: () => this.#painter.invalidate(),
+      pointed: (channel, cell) => this.#point(channel, cell),
+      left: () => this.#point(this.client.values.channel ?? this.#spot?.channel ?? 0, null),
+      chose: (channel) => this.#choose(channel),
+    });
+    this.#inspector = new Inspector((cell) => this.#point(this.#spot?.channel ?? 0, cell));
+    this.#gallery.list.setAttribute("aria-label", "Channels");
+    const names = ["auto", ...colormapNames];
+    fill(
+      this.#colormap,
+      names.map((name) => h("option", { value: name }, name === "auto" ? "Automatic" : colormap(name).label)),
+    );
+    this.root = h(
+      "section",
+      {
+        class: "xw-root xw-feature-maps",
+        tabindex: 0,
+        "aria-label": "Feature maps",
+        "data-lm-suppress-shortcuts": "true",
+      },
+      h(
+        "header",
+        { class: "xw-fm-head" },
+        h("div", { class: "xw-fm-heading" }, this.#name, this.#about),
+        this.#controls(),
+      ),
+      h(
+        "div",
+        { class: "xw-fm-body" },
+        h("div", { class: "xw-fm-main" }, this.#gallery.element, this.#note),
+        this.#inspector.element,
+      ),
+    );
+    Object.assign(this.root.dataset, { phase: "idle", layer: "", channels: "0", layers: "0", ms: "" });
+    this.#painter = new Painter(this.root, () => this.#paint());
+    this.#listen();
+    this.#connect();
+    this.#painter.invalidate();
+  }
+
+  dispose(): void {
+    for (const cleanup of this.#cleanups) cleanup();
+    this.#painter.dispose();
+    this.#gallery.dispose();
+    this.#inspector.dispose();
+    this.root.remove();
+  }
+
+  #controls(): HTMLElement {
+    const labelled = (text: string, control: HTMLElement) =>
+      h("label", { class: "xw-fm-control" }, h("span", {}, text), control);
+    return h(
+      "div",
+      { class: "xw-fm-controls" },
+      labelled("sort", this.#sort),
+      h("div", { class: "xw-fm-control" }, h("span", {}, "scale"), this.#scale.element),
+      labelled("colours", this.#colormap),
+      labelled("size", this.#tile),
+    );
+  }
+
+  // -- what arrives -----------------------------------------------------------------------------------
+
+  #connect(): void {
+    const { client, model } = this;
+    const { maps, scores, input, layers } = this.#feeds;
+    const looks = ["sort", "scale", "colormap", "tile"] as const;
+    const looked = () => this.#looked();
+    for (const name of looks) model.on(`change:${name}`, looked);
+    this.#cleanups.push(
+      maps.onFrame((frame) => this.#arrived(frame)),
+      maps.onStatus((status) => this.#status(status)),
+      scores.onFrame((frame) => this.#scored(frame)),
+      scores.onStatus((status) => this.#scoreStatus(status)),
+      input.onFrame((frame) => this.#pictured(frame)),
+      layers.onFrame((frame) => this.#described(frame)),
+      client.onWelcome(() => this.#wish()),
+      client.onSelect((_, changed) => {
+        if (changed.has("channel")) this.#channelled();
+        if (changed.has("image") || changed.has("layer") || changed.has("target")) this.#wish();
+      }),
+      () => {
+        for (const name of looks) model.off(`change:${name}`, looked);
+      },
+    );
+    this.#looked();
+    this.#status(maps.status);
+  }
+
+  /** Ask for what the selection wants; what is cached comes back within this call. */
+  #wish(): void {
+    const { client } = this;
+    if (client.welcome === null) return;
+    const { image, layer, target } = client.values;
+    this.root.dataset.wanted = layer ?? "";
+    this.#status(this.#feeds.maps.status);
+    if (client.welcome.images.length === 0 || layer === null) return;
+    this.#ask("layers", { image }, (frame) => this.#described(frame));
+    this.#ask("input", { image }, (frame) => this.#pictured(frame));
+    this.#ask("maps", { image, layer }, (frame) => this.#arrived(frame));
+    if (this.#sortOf() === "score")
+      this.#ask("scores", { image, layer, target }, (frame) => this.#scored(frame));
+  }
+
+  /** A second view of the model asks for what the first one has: the feed says nothing twice. */
+  #ask(
+    topic: "maps" | "scores" | "input" | "layers",
+    params: Record<string, unknown>,
+    take: (frame: Frame) => void,
+  ): void {
+    const feed = this.#feeds[topic];
+    feed.request(params);
+    const known = feed.peek(params);
+    if (known) take(known);
+    if (topic === "maps") this.#status(feed.status);
+  }
+
+  #arrived(frame: Frame): void {
+    const { image, layer } = this.client.values;
+    if (frame.params.layer !== layer || frame.params.image !== image) return;
+    if (this.#content && this.#source === frame) return;
+    const other = this.#content?.layer !== layer;
+    this.#source = frame;
+    this.#content = contentOf(frame);
+    if (other) {
+      this.#scores = null;
+      this.#spot = null;
+    }
+    this.#fillSorts();
+    this.#arrange();
+  }
+  #source: Frame | null = null;
+
+  #scored(frame: Frame): void {
+    const { image, layer, target } = this.client.values;
+    const { params } = frame;
+    if (params.layer !== layer || params.image !== image) return;
+    if (JSON.stringify(params.target ?? null) !== JSON.stringify(target)) return;
+    this.#scores = frame.arrays.scores?.data ?? null;
+    this.#arrange();
+  }
+
+  #pictured(frame: Frame): void {
+    if (frame.params.image !== this.client.values.image) return;
+    this.#inspector.picture(frame.arrays.picture ?? null);
+    this.#painter.invalidate();
+  }
+
+  #described(frame: Frame): void {
+    const layers = (frame.meta?.layers ?? []) as Record<string, any>[];
+    this.#kinds = new Map(
+      layers.map((one) => [String(one.name), { kind: String(one.kind), field: one.receptive_field ?? null }]),
+    );
+    const viewable = layers.filter((one) => one.view !== "none" && !one.same_as);
+    this.root.dataset.layers = String(viewable.length);
+    this.#painter.invalidate();
+  }
+
+  #status(status: Status): void {
+    const { welcome, values } = this.client;
+    this.root.dataset.phase = status.phase;
+    this.root.setAttribute("aria-busy", String(status.phase === "waiting"));
+    if (welcome === null) this.#say("Waiting for the kernel …");
+    else if (welcome.images.length === 0)
+      this.#say("No image yet.", "Add one to see what each channel makes of it.");
+    else if (values.layer === null)
+      this.#say("No layer chosen.", "Choose one on the rail, or set `layer` in Python.");
+    else if (status.phase === "error")
+      this.#say(status.failure?.message ?? "The maps could not be made.", status.failure?.hint, "error");
+    else if (status.phase === "stale")
+      this.#say(
+        "The kernel is busy or disconnected.",
+        this.#content ? "These are the last maps." : "",
+        "stale",
+      );
+    else if (this.#content) this.#say("");
+    else this.#say(status.phase === "cancelled" ? "Stopped." : "First maps …");
+  }
+
+  #scoreStatus(status: Status): void {
+    this.root.dataset.scores = status.phase;
+    if (status.phase === "error" && this.#sortOf() === "score") {
+      this.#say(status.failure?.message ?? "The scores could not be made.", status.failure?.hint, "error");
+    }
+  }
+
+  #say(message: string, hint = "", kind = "plain"): void {
+    this.#note.hidden = message === "";
+    this.#note.dataset.kind = kind;
+    this.#note.dataset.over = String(this.#content !== null);
+    fill(this.#note, [message && h("strong", {}, message), hint && h("span", {}, hint)]);
+  }
+
+  // -- what the person does ---------------------------------------------------------------------------
+
+  #listen(): void {
+    const { root } = this;
+    this.#cleanups.push(
+      listen(root, "focus", () => this.#gallery.list.focus({ preventScroll: true })),
+      // While something inside has the focus the root is no stop, or Shift+Tab would never leave it.
+      listen(root, "focusin", () => root.setAttribute("tabindex", "-1")),
+      listen(root, "focusout", () => root.setAttribute("tabindex", "0")),
+      listen(root, "keydown", (event) => this.#key(event)),
+      listen(this.#sort, "change", () => this.#sorted(this.#sort.value as Sort)),
+      listen(this.#colormap, "change", () => this.#save("colormap", this.#colormap.value)),
+      listen(this.#tile, "input", () => this.#save("tile", Number(this.#tile.value))),
+    );
+  }
+
+  #key(event: KeyboardEvent): void {
+    const control = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    if (control || event.ctrlKey || event.metaKey || event.altKey) return;
+    const size = Number(this.model.get("tile") ?? 72);
+    let meant = true;
+    if (event.key === "+" || event.key === "=") this.#save("tile", Math.min(TILES.high, size + TILES.step));
+    else if (event.key === "-") this.#save("tile", Math.max(TILES.low, size - TILES.step));
+    else if (event.key === "Escape") this.#escape();
+    else meant = this.#gallery.key(event.key);
+    if (!meant) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #escape(): void {
+    if (this.#feeds.maps.status.phase === "waiting") this.#feeds.maps.cancel();
+    else this.client.select({ channel: null });
+  }
+
+  #choose(channel: number): void {
+    this.client.select({ channel });
+    this.#gallery.select(channel);
+    this.#point(channel, this.#spot?.channel === channel ? this.#spot.cell : null);
+  }
+
+  #channelled(): void {
+    const { channel } = this.client.values;
+    this.#gallery.select(channel);
+    if (channel !== null) this.#point(channel, null);
+  }
+
+  #point(channel: number, cell: Cell | null): void {
+    this.#spot = { channel, cell };
+    this.root.dataset.hover = cell ? `${channel},${cell.y},${cell.x}` : String(channel);
+    if (this.#painter.visible) this.#inspect();
+  }
+
+  #sorted(sort: Sort): void {
+    if (this.#content?.values && sort !== "score") {
+      this.#valueSort = sort;
+      if (this.model.get("sort") === "score") this.#save("sort", "index");
+      else this.#looked();
+    } else this.#save("sort", sort);
+  }
+
+  #save(name: string, value: unknown): void {
+    if (this.model.get(name) === value) return;
+    this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  // -- what is shown ----------------------------------------------------------------------------------
+
+  #sortOf(): Sort {
+    const sort = (this.model.get("sort") ?? "index") as Sort;
+    return this.#content?.values && sort !== "score" ? this.#valueSort : sort;
+  }
+
+  /** A trait of the look changed: no new numbers but perhaps the scores. */
+  #looked(): void {
+    this.#scale.set(this.model.get("scale") === "layer" ? "layer" : "map");
+    this.#colormap.value = String(this.model.get("colormap") ?? "auto");
+    this.#tile.value = String(this.model.get("tile") ?? 72);
+    this.#fillSorts();
+    if (this.#sortOf() === "score" && this.client.welcome !== null) this.#wish();
+    this.#arrange();
+  }
+
+  #fillSorts(): void {
+    const sorts = sortsOf(this.#content);
+    if (this.#sort.dataset.sorts !== sorts.join()) {
+      this.#sort.dataset.sorts = sorts.join();
+      fill(
+        this.#sort,
+        sorts.map((sort) => h("option", { value: sort }, SORT_NAMES[sort])),
+      );
+    }
+    this.#sort.value = this.#sortOf();
+  }
+
+  #label(channel: number): string {
+    const { classes } = this.client.welcome ?? {};
+    const isLogits = this.#content?.values && classes?.length === this.#content.channels;
+    return isLogits ? `${classes[channel]}` : `${this.#content?.values ? "unit" : "channel"} ${channel}`;
+  }
+
+  #colours(): { colormap: string; range: Range | null } {
+    const maps = this.#content?.maps;
+    const wanted = String(this.model.get("colormap") ?? "auto");
+    const whole =
+      maps && (wanted === "auto" || this.model.get("scale") === "layer") ? layerRange(maps) : null;
+    const chosen = wanted === "auto" ? (whole && whole[0] < 0 ? "blue-red" : "viridis") : wanted;
+    return { colormap: chosen, range: this.model.get("scale") === "layer" ? whole : null };
+  }
+
+  /** Put the channels in order and have them painted. */
+  #arrange(): void {
+    const content = this.#content;
+    if (!content) return;
+    const sort = this.#sortOf();
+    const { channel } = this.client.values;
+    const selected = channel !== null && channel < content.channels ? channel : null;
+    const keys = sort === "index" ? null : keysOf(content, sort, this.#scores);
+    const order = orderOf(content, sort, this.#scores);
+    const summary = `${content.channels} ${content.values ? "units" : "maps"} of ${content.layer}, sorted by ${SORT_NAMES[sort]}`;
+    const label = (index: number) => this.#label(index);
+    const tile = Number(this.model.get("tile") ?? 72);
+    this.#gallery.set({ content, order, keys, tile, label, summary, ...this.#colours() }, selected);
+    this.#spot ??= { channel: selected ?? order[0] ?? 0, cell: null };
+    Object.assign(this.root.dataset, { sort, first: String(order[0] ?? "") });
+    this.#painter.invalidate();
+  }
+
+  #paint(): void {
+    const begun = performance.now();
+    const content = this.#content;
+    const about = content ? this.#kinds.get(content.layer) : undefined;
+    write(this.#name, content?.layer ?? this.client.values.layer ?? "Feature maps");
+    this.#name.title = this.#name.textContent ?? "";
+    const reduced = content && content.reduced > 1 ? `shown at 1/${content.reduced}` : "";
+    write(
+      this.#about,
+      [about?.kind, content?.shape.join(" × "), content?.tokens && "tokens as maps", reduced]
+        .filter(Boolean)
+        .join(" · "),
+    );
+    const window = this.#gallery.paint();
+    this.#inspect();
+    if (!content) return;
+    Object.assign(this.root.dataset, {
+      layer: content.layer,
+      image: String(content.image),
+      channels: String(content.channels),
+      window: window.join("-"),
+      ms: (performance.now() - begun).toFixed(1),
+    });
+  }
+
+  #inspect(): void {
+    const content = this.#content;
+    const spot = this.#spot;
+    if (!content || !spot || spot.channel >= content.channels) {
+      this.#inspector.show(null);
+      return;
+    }
+    const { colormap, range } = this.#colours();
+    const { channel, cell } = spot;
+    this.#inspector.show({
+      content,
+      channel,
+      cell,
+      label: this.#label(channel),
+      colormap,
+      range: range ?? (content.maps ? channelRange(content.maps, channel) : [0, 0]),
+      field: this.#kinds.get(content.layer)?.field ?? null,
+      score: keysOf(content, "score", this.#scores)?.[channel] ?? null,
+    });
+  }
+}
+
+export default () => {
+  let client: Client;
+  return {
+    initialize({ model }: { model: PanelModel }) {
+      client = Client.connect(model);
+      return () => client.dispose();
+    },
+    render({ model, el }: { model: PanelModel; el: HTMLElement }) {
+      const view = new FeatureMaps(client, model);
+      el.append(view.root);
+      return () => view.dispose();
+    },
+  };
+};
