@@ -43,7 +43,8 @@ class SampleKernel extends FakeKernel {
       const map = new Int16Array(bytes(sample.map).buffer);
       const grain = (1 - done) * 9000;
       const noisy = map.map((q, i) => q + Math.round(Math.sin(i * 12.9898) * grain));
-      const scale = 0.0123 / 32767;
+      // In units of its own mean size, so that the fake's errors are the shares they look like.
+      const scale = noisy.length / noisy.reduce((sum, q) => sum + Math.abs(q), 0);
       answer.arrays = { map: { data: noisy, shape: [side, side], scale, zero: 0 } };
     }
     if (topic === "attribution" && asked.get("verdict")) this.#judge(answer.meta.evidence, asked.get("verdict")!);

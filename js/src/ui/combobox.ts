@@ -166,7 +166,9 @@ class ComboboxControl implements Combobox {
     const height = Math.min(320, Math.max(120, above ? at.top - 12 : room));
     list.style.maxHeight = `${height}px`;
     list.style.minWidth = `${at.width}px`;
-    list.style.left = `${Math.max(4, Math.min(at.left, globalThis.innerWidth - Math.max(at.width, 300) - 4))}px`;
+    const width = Math.max(at.width, list.offsetWidth);
+    const fits = at.left + width < document.documentElement.clientWidth - 4;
+    list.style.left = `${Math.max(4, fits ? at.left : at.right - width)}px`;
     list.style.top = above ? "auto" : `${at.bottom + 3}px`;
     list.style.bottom = above ? `${globalThis.innerHeight - at.top + 3}px` : "auto";
     const scrolled = (event: Event) => {

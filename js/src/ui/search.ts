@@ -15,7 +15,7 @@ export class Search {
     this.#folded = names.map(fold);
   }
 
-  /** The matches, best first: whole name, start of the name, start of a word, inside, all words somewhere; a number also finds its index. */
+  /** The matches, best first: the name, a word of it, its start, the start of a word, inside, all words somewhere. A number also finds its index. */
   find(query: string): Found[] {
     const wanted = fold(query).trim();
     if (wanted === "") return this.#folded.map((_, index) => ({ index, start: 0, length: 0 }));
@@ -47,11 +47,17 @@ export function fold(text: string): string {
 
 function placed(name: string, wanted: string, first: number): { rank: number; start: number } {
   if (name === wanted) return { rank: 0, start: 0 };
-  if (first === 0) return { rank: 1, start: 0 };
-  for (let at = first; at >= 0; at = name.indexOf(wanted, at + 1)) {
-    if (!/[\p{L}\p{N}]/u.test(name[at - 1] ?? " ")) return { rank: 2, start: at };
+  let best = { rank: 4, start: first };
+  for (let at = first; at >= 0 && best.rank > 1; at = name.indexOf(wanted, at + 1)) {
+    if (isLetter(name[at - 1])) continue;
+    const rank = !isLetter(name[at + wanted.length]) ? 1 : at === 0 ? 2 : 3;
+    if (rank < best.rank) best = { rank, start: at };
   }
-  return { rank: 3, start: first };
+  return best;
+}
+
+function isLetter(letter: string | undefined): boolean {
+  return letter !== undefined && /[\p{L}\p{N}]/u.test(letter);
 }
 
 function scattered(
@@ -61,5 +67,5 @@ function scattered(
   wanted: string,
 ): { rank: number; start: number } | null {
   if (String(index) === wanted) return { rank: 0, start: -1 };
-  return words.length > 1 && words.every((word) => name.includes(word)) ? { rank: 4, start: -1 } : null;
+  return words.length > 1 && words.every((word) => name.includes(word)) ? { rank: 5, start: -1 } : null;
 }

@@ -11,6 +11,8 @@ export interface Doing {
   error: number | null;
   ms: number | null;
   note: string | null;
+  /** Nothing is shown yet. */
+  bare?: boolean;
 }
 
 const READ_ALOUD_MS = 2000;
@@ -31,7 +33,7 @@ export class StatusLine {
       icon("close"),
     );
     this.#stop.addEventListener("click", onCancel);
-    this.words = h("div", { class: "xw-status" }, this.#text, this.#stop, this.#aloud);
+    this.words = h("div", { class: "xw-status" }, this.#stop, this.#text, this.#aloud);
   }
 
   show(doing: Doing): void {
@@ -64,8 +66,14 @@ export class StatusLine {
   }
 }
 
+/** An error as a share: one digit where it is small, and no false precision where it is large. */
+function share(error: number): string {
+  if (error > 1) return "> 100 %";
+  return percent(error, error < 0.0995 ? 1 : 0);
+}
+
 export function phrase(doing: Doing): string {
-  const error = doing.error === null ? null : `±${percent(doing.error, doing.error < 0.0995 ? 1 : 0)}`;
+  const error = doing.error === null ? null : `±${share(doing.error)}`;
   const time = doing.ms === null ? null : duration(doing.ms);
   const join = (...parts: (string | null)[]) => parts.filter(Boolean).join(" · ");
   switch (doing.phase) {
@@ -78,7 +86,7 @@ export function phrase(doing: Doing): string {
     case "cancelled":
       return join("Stopped", doing.done > 0 ? `at ${percent(doing.done, 0)}` : null, error);
     case "stale":
-      return "Kernel busy or gone · last result";
+      return doing.bare ? "Kernel busy or gone" : "Kernel busy or gone · last result";
     case "error":
       return "Failed";
     default:

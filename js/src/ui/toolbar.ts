@@ -2,6 +2,7 @@
 
 import { h, uid } from "./element";
 import { type Control, type FieldText, field } from "./field";
+import { icon } from "./icon";
 
 export interface Segment {
   value: string;
@@ -52,7 +53,7 @@ export function pressed(options: {
   value: boolean;
   onChange(value: boolean): void;
 }): Control<boolean> {
-  const button = h("button", { type: "button", class: "xw-pressed" }, options.label);
+  const button = h("button", { type: "button", class: "xw-pressed" }, icon("holds"), options.label);
   const set = (value: boolean) => button.setAttribute("aria-pressed", String(value));
   const get = () => button.getAttribute("aria-pressed") === "true";
   button.addEventListener("click", () => {

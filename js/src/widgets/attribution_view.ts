@@ -29,7 +29,12 @@ export class AttributionView {
   #controls: Controls;
   #evidence = new EvidenceLine();
   #status: StatusLine;
-  #title = h("h3", { class: "xw-title" });
+  #title = h(
+    "h3",
+    { class: "xw-title" },
+    h("span", { class: "xw-title-line" }, h("b", {}), h("span", { class: "xw-number" })),
+    h("span", { class: "xw-title-rest" }),
+  );
   #notice = h("div", { class: "xw-notice", role: "alert", hidden: true });
   #offs: (() => void)[] = [];
   #frame: Frame | null = null;
@@ -115,6 +120,7 @@ export class AttributionView {
     off.push(listen(this.root, "keydown", (event) => this.#keydown(event)));
     off.push(listen(this.root, "pointerdown", (event) => this.#focus(event)));
     off.push(watchVisible(this.root, (visible) => this.#seen(visible)));
+    this.#controls.sleep(true);
     this.#waiting = setTimeout(() => this.#forsaken(), NO_GREETING_MS);
     this.#showStatus(this.#feed.status);
   }
@@ -130,6 +136,7 @@ export class AttributionView {
     if (!this.client.welcome) return;
     if (this.#waiting !== null) clearTimeout(this.#waiting);
     this.#waiting = null;
+    this.#controls.sleep(false);
     this.#ask();
     this.#draw();
   }
@@ -217,7 +224,7 @@ export class AttributionView {
     const frame = this.#frame;
     const { dataset } = this.root;
     if (!frame) {
-      write(this.#title, this.client.welcome?.model ?? "");
+      this.#entitle(this.client.welcome?.model ?? "", null, "");
       return;
     }
     const { meta, params, step } = frame;
@@ -240,11 +247,14 @@ export class AttributionView {
     const parts = [this.#methodLabel(params), this.#baselineLabel(params), this.#layerLabel(frame)].filter(
       Boolean,
     );
-    const target = h("b", { class: "xw-title-target" }, String(meta?.target?.label ?? ""));
-    const probability = chance ? h("span", { class: "xw-title-chance" }, chance) : "";
-    const rest = h("span", { class: "xw-title-rest" }, parts.join(" · "));
-    this.#title.replaceChildren(target, probability, rest);
-    this.#title.title = [meta?.target?.label, chance, ...parts].filter(Boolean).join(" · ");
+    this.#entitle(String(meta?.target?.label ?? ""), chance, parts.join(" · "));
+  }
+
+  #entitle(target: string, chance: string | null, rest: string): void {
+    write(this.#title.children[0]!.children[0]!, target);
+    write(this.#title.children[0]!.children[1]!, chance ?? "");
+    write(this.#title.children[1]!, rest);
+    this.#title.title = [target, chance, rest].filter(Boolean).join(" · ");
   }
 
   #showStatus(status: Status): void {
@@ -252,14 +262,14 @@ export class AttributionView {
     dataset.phase = status.phase;
     dataset.ms = status.ms === null ? "" : String(Math.round(status.ms));
     const error = status.error === null || this.#meanSize === 0 ? null : status.error / this.#meanSize;
-    this.#status.show({ ...status, error });
+    this.#status.show({ ...status, error, bare: this.#frame === null });
     this.root.toggleAttribute("data-outdated", this.#frame !== null && !this.#current());
     const { failure } = status;
     if (status.phase === "error" && failure) this.#warn(failure.type, failure.message, failure.hint, true);
     else if (status.phase === "stale" && this.#frame === null) {
       this.#warn(
         "No answer yet",
-        status.note ?? "The kernel is busy or disconnected.",
+        "The kernel is busy or disconnected.",
         "The picture appears as soon as it answers.",
       );
     } else this.#notice.hidden = true;
@@ -275,13 +285,14 @@ export class AttributionView {
       h("p", { class: "xw-notice-todo" }, todo),
     );
     if (retry) this.#notice.append(retry);
+    this.#notice.toggleAttribute("data-mild", !again);
     this.#notice.hidden = false;
   }
 
   #forsaken(): void {
     if (this.client.welcome) return;
     this.root.dataset.phase = "stale";
-    this.#status.show({ phase: "stale", done: 0, error: null, ms: null, note: null });
+    this.#status.show({ phase: "stale", done: 0, error: null, ms: null, note: null, bare: true });
     this.#warn(
       "No kernel answers",
       "The kernel that made this view is busy, or was restarted.",
@@ -319,7 +330,7 @@ export class AttributionView {
       if (kind === "image") return welcome.images[Number(given[name])]?.name ?? String(given[name]);
       return kind === "color"
         ? String(given[name])
-        : `${label || name} ${given[name]}${unit ? ` ${unit}` : ""}`;
+        : `${short(label || name, schema.label)} ${given[name]}${unit ? ` ${unit}` : ""}`;
     });
     return [`${schema.label} baseline`, ...(figures.length ? [`(${figures.join(", ")})`] : [])].join(" ");
   }
@@ -396,6 +407,11 @@ function strongest(map: Plane): { x: number; y: number; value: number } {
     if (Math.abs(map.data[i]! - map.zero) > Math.abs(map.data[at]! - map.zero)) at = i;
   }
   return { x: at % map.width, y: Math.floor(at / map.width), value: map.scale * (map.data[at]! - map.zero) };
+}
+
+/** "blur σ" of the baseline "Blur" is "σ". */
+function short(label: string, owner: string): string {
+  return label.toLowerCase().startsWith(`${owner.toLowerCase()} `) ? label.slice(owner.length + 1) : label;
 }
 
 /** "OutOfMemoryError" reads better as "Out of memory error". */

@@ -85,13 +85,12 @@ export class Controls {
     low: 0,
     high: 1,
     step: 0.01,
-    value: 0.7,
+    value: 0.75,
     help: "Of the map over the picture.",
     onInput: (opacity) => this.actions.look({ opacity }),
   });
   #clip = slider({
-    label: "Clip",
-    unit: "percentile",
+    label: "Clip at percentile",
     low: 50,
     high: 100,
     step: 0.5,
@@ -116,7 +115,7 @@ export class Controls {
       { value: "both", label: "±", help: "For and against" },
       { value: "positive", label: "+", help: "Only what speaks for the target" },
       { value: "negative", label: "−", help: "Only what speaks against it" },
-      { value: "absolute", label: "| |", help: "How strongly, either way" },
+      { value: "absolute", label: "|v|", help: "How strongly, either way" },
     ],
     onChange: (sign) => this.actions.look({ sign: sign as Look["sign"] }),
   });
@@ -144,6 +143,7 @@ export class Controls {
       ],
       onChange: (view) => this.actions.look({ view: view as Look["view"] }),
     });
+    this.#layer.element.hidden = true;
     this.#warning.append(icon("doubtful"), h("span", {}));
     const explain = group("What", this.#main.element, this.#versus.element);
     const how = group(
@@ -178,6 +178,12 @@ export class Controls {
     this.#showMethod(known);
     this.#showBaseline(known);
     this.#showLook(known);
+  }
+
+  /** Before the kernel has said what there is, nothing can be chosen. */
+  sleep(on: boolean): void {
+    this.element.inert = on;
+    if (on) this.#colormap.options(swatchesFor(defaultColormap("both")));
   }
 
   dispose(): void {

@@ -94,7 +94,13 @@ export class Panes {
 
   constructor(private readonly onSpot: (spot: Spot | null) => void) {
     const ticks = h("div", { class: "xw-ticks" }, ...this.#ends);
-    this.#scale = h("div", { class: "xw-scale" }, this.#bar, h("i", { class: "xw-zero" }), ticks);
+    this.#scale = h(
+      "div",
+      { class: "xw-scale", "data-empty": true },
+      this.#bar,
+      h("i", { class: "xw-zero" }),
+      ticks,
+    );
     const panes = h("div", { class: "xw-panes" }, this.#picturePane.element, this.#mapPane.element);
     this.element = h("div", { class: "xw-figure-box" }, panes, this.#scale, this.#reading);
     for (const pane of [this.#picturePane, this.#mapPane]) {
@@ -256,10 +262,7 @@ export class Panes {
   #read(): void {
     const spot = this.#spot;
     this.#reading.toggleAttribute("data-hint", spot === null);
-    write(
-      this.#reading,
-      spot ? this.#words(spot) : "Point at a picture, or use the arrow keys, to read values.",
-    );
+    write(this.#reading, spot ? this.#words(spot) : "Point at a picture to read its values.");
   }
 
   #words({ x, y }: Spot): string {
