@@ -158,3 +158,23 @@ def test_python_sees_each_step(wire: Wire, session: Session) -> None:
     session.ack("me", "maps")
     wire.wait("done")
     assert seen == [0, 1, 2]
+
+
+def test_work_for_python_says_nothing_to_the_browser(
+    wire: Wire, session: Session, scheduler: Scheduler
+) -> None:
+    seen: list[int] = []
+    asked = wish(3)
+    quiet = Wish("maps", {}, asked.work, asked.encode, lambda step: seen.append(step.value))
+    session.work(quiet, lambda error: None)
+    assert scheduler.wait_idle(PATIENCE)
+    assert seen == [0, 1, 2] and wire.sent == []
+
+    def failing() -> Iterator[Step[int]]:
+        raise RuntimeError("broken")
+        yield
+
+    errors: list[Exception] = []
+    session.work(Wish("maps", {}, failing, asked.encode), errors.append)
+    assert scheduler.wait_idle(PATIENCE)
+    assert str(errors[0]) == "broken" and wire.sent == []

@@ -78,6 +78,12 @@ class Session:
         follower = _Answer(self, client, seq, wish)
         self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower))
 
+    def work(self, wish: Wish, failed: Callable[[Exception], None]) -> None:
+        """Do a wish of Python's own: only `wish.seen` hears of it, nothing goes to the browser."""
+        if not self.closed:
+            follower = _Quiet(wish, failed)
+            self._scheduler.submit(Job(self._key("", wish.topic), wish.work, follower))
+
     def ahead(self, client: str, topic: str, wishes: Iterable[Wish]) -> None:
         """Send what may be wished next while nothing else is to be done; replaces what was planned."""
         if self.closed:
@@ -218,6 +224,21 @@ class _Answer:
                 "error": failure(error),
             },
         )
+
+
+@dataclass
+class _Quiet:
+    """Tells Python alone."""
+
+    wish: Wish
+    failed: Callable[[Exception], None]
+
+    def step(self, index: int, step: Step[Any]) -> None:
+        if self.wish.seen is not None:
+            self.wish.seen(step)
+
+    def done(self, seconds: float) -> None:
+        pass
 
 
 @dataclass

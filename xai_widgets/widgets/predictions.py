@@ -1,5 +1,6 @@
 """The classes that the network thinks of first, as bars; a click makes one the target."""
 
+import html
 from typing import Any, ClassVar
 
 import bqplot
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 
 from ..anytime import Step
 from ..model.handle import Prediction
-from . import base, snapshots
+from . import base, snapshots, topics
 from .scene import Scene
 from .selection import Follow
 
 COLOUR, CHOSEN = "#7a8794", "#1976d2"
 NAME_LENGTH = 22
+TITLE = "Predictions"
 
 
 class Predictions(ipywidgets.VBox):
@@ -50,7 +52,7 @@ class Predictions(ipywidgets.VBox):
         self._own = scene is None
         self.persist = persist
         self._bars, self._figure = _chart()
-        self._title = ipywidgets.HTML("Predictions", layout={"margin": "0"})
+        self._title = ipywidgets.HTML(TITLE)
         self._title.add_class("xw-predictions-title")
         super().__init__([self._title, self._figure], count=count)
         self.add_class("xw-predictions")
@@ -94,21 +96,18 @@ class Predictions(ipywidgets.VBox):
         super().close()
 
     def _wish(self, _: Any = None) -> None:
-        self.scene.ask(
-            {
-                "type": "request",
-                "client": "kernel",
-                "topic": "predictions",
-                "seq": 0,
-                "params": {"image": self.image},
-            }
-        )
+        self.scene.session.work(topics.wish(self.scene, "predictions", {"image": self.image}), self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        # The one place where text becomes HTML: names and messages are never markup.
+        self._title.value = f"{TITLE} · {html.escape(str(error))}"
 
     def _seen(self, params: dict[str, Any], step: Step[list[Prediction]]) -> None:
         if params["image"] == self.image:
             self._show(step.value)
 
     def _show(self, found: list[Prediction]) -> None:
+        self._title.value = TITLE
         self.top = tuple(found[: self.count])
         shown = self.top[::-1]
         with self._bars.hold_sync():
