@@ -203,7 +203,7 @@ def have_browser() -> bool:
 def playwright_download() -> bool:
     """Download Playwright's own Chromium; only its failure is worth a line."""
     quick = {**os.environ, "PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "15000"}
-    command = [PYTHON, "-m", "playwright", "install", "chromium"]
+    command = [str(PYTHON), "-m", "playwright", "install", "chromium"]
     done = subprocess.run(command, env=quick, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
     if not done:
         print("Playwright's own Chromium could not be downloaded; asking the system for one.", flush=True)

@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -281,7 +282,7 @@ class Notebook:
                 .filter((output) => output.output_type === "error")
                 .map((output) => [`${output.ename}: ${output.evalue}`, ...output.traceback].join("\\n")))"""
         )
-        return found
+        return [re.sub(r"\x1b\[[\d;]*m", "", traceback) for traceback in found]
 
     def run(self, code: str, seconds: float = 60) -> str:
         """Run code in the page's kernel and return what it printed.
