@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from xai_widgets.model.hooks import untouched, watched
 from xai_widgets.model.layers import Layer, LayerTree, as_maps, view_of
 from xai_widgets.model.outputs import find_logits, first_tensor, with_tensor
+from xai_widgets.model.receptive_field import ReceptiveFields
 
 # From the network's output and the activations of named layers, as maps, to one scalar an image.
 Scalar = Callable[[Tensor, dict[str, Tensor]], Tensor]
@@ -133,19 +134,27 @@ def trace(module: nn.Module, inputs: Tensor) -> LayerTree:
     the batch) are told apart by their first dimension.
     """
     batch = torch.cat([inputs[:1], inputs[:1]])
-    calls = _calls(module, batch)
+    fields = ReceptiveFields(batch)
+    try:
+        calls = _calls(module, batch, fields)
+    except Exception:  # a network that takes one image only
+        batch = inputs[:1].clone()
+        fields = ReceptiveFields(batch)
+        calls = _calls(module, batch, fields)
     layers: list[Layer] = []
     grid: Layer | None = None
     names = {call.name.split("#")[0] for call in calls}
     for call in calls:
         layer = _layer(call, len(layers), len(batch), (inputs.shape[2], inputs.shape[3]), grid, names)
+        side = None if call.output is None else fields.side(call.output, layer.grid)
+        layer = replace(layer, receptive_field=side)
         layers.append(layer)
         grid = layer if layer.grid and layer.view == "maps" else grid
     shares = _carries(module, inputs[:1], layers)
     return LayerTree(tuple(replace(layer, carries=shares.get(layer.name, 0.0)) for layer in layers))
 
 
-def _calls(module: nn.Module, batch: Tensor) -> list[_Call]:
+def _calls(module: nn.Module, batch: Tensor, fields: ReceptiveFields) -> list[_Call]:
     calls: list[_Call] = []
     givers: dict[tuple[int, int, int], str] = {}
 
@@ -159,7 +168,7 @@ def _calls(module: nn.Module, batch: Tensor) -> list[_Call]:
             givers.setdefault(key, name)
         calls.append(_Call(name, child, tensor, same_as))  # holding the tensor keeps its address taken
 
-    with untouched(module), watched(module, note):
+    with untouched(module), watched(module, note), fields:
         module(batch)
     return calls
 
@@ -194,18 +203,37 @@ def _layer(
 
 def _carries(module: nn.Module, inputs: Tensor, layers: Iterable[Layer]) -> dict[str, float]:
     wanted = [layer for layer in layers if layer.grid is not None and layer.same_as is None]
+    shares = _shares(module, inputs, wanted, {})
+    if any(shares.values()):
+        return shares
+    # Some networks start with a last layer of zeros (torchvision's ViT): then it is asked what would be.
+    noise = torch.Generator().manual_seed(0)
+    filled = {
+        name: torch.randn(weight.shape, generator=noise).to(weight)
+        for name, weight in module.named_parameters()
+        if not weight.any()
+    }
+    return _shares(module, inputs, wanted, filled) if filled else shares
+
+
+def _shares(
+    module: nn.Module, inputs: Tensor, wanted: list[Layer], weights: dict[str, Tensor]
+) -> dict[str, float]:
+    """Return the share of positions with a gradient in each layer, with some weights replaced meanwhile."""
     with untouched(module, gradients=True), _Catch(module, wanted, cut=False) as caught:
         leaf = inputs.detach().clone().requires_grad_()
-        logits = find_logits(module(leaf.clone()), 1)
+        output = (
+            torch.func.functional_call(module, weights, (leaf.clone(),)) if weights else module(leaf.clone())
+        )
+        logits = find_logits(output, 1)
         if not logits.requires_grad:
             return {}
-        kept = list(caught.tensors)
+        kept = [name for name, tensor in caught.tensors.items() if tensor.requires_grad]
+        if not kept:
+            return {}
         gradients = torch.autograd.grad(
-            logits[0].max(), [caught.tensors[name] for name in kept], allow_unused=True
+            logits[0].max(), [caught.tensors[name] for name in kept], materialize_grads=True
         )
-    shares = {}
-    for name, gradient in zip(kept, gradients, strict=True):
-        if gradient is not None:
-            there = (as_maps(gradient, caught.layers[name]) != 0).any(dim=1)
-            shares[name] = float(there.float().mean())
-    return shares
+    pairs = zip(kept, gradients, strict=True)
+    there = {name: (as_maps(gradient, caught.layers[name]) != 0).any(dim=1) for name, gradient in pairs}
+    return {name: float(positions.float().mean()) for name, positions in there.items()}

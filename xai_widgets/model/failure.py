@@ -20,11 +20,17 @@ def explained(error: Exception, module: nn.Module, inputs: Tensor) -> ModelError
             "Look for argmax, rounding, .detach(), .data or torch.no_grad() in its forward, or use a method "
             "without gradients, such as occlusion.",
         )
+    if "modified by an inplace operation" in str(error):
+        return ModelError(
+            f"This network overwrites values that its gradient needs: {error}",
+            "Set inplace=False on its activations, or replace `x += y` by `x = x + y` in its forward.",
+        )
     reached = layer_reached(module, inputs[:1])
+    said = str(error).rstrip(". \n")
     where = f" in layer {reached!r}" if reached else ""
     given = f"{str(inputs.dtype).removeprefix('torch.')} input of shape {tuple(inputs.shape)}"
     return ModelError(
-        f"The network raised {type(error).__name__}{where} on {given}: {error}",
+        f"The network raised {type(error).__name__}{where} on {given}: {said}.",
         "It runs in evaluation mode on (n, c, h, w): check the size, the channels and the preprocessing.",
     )
 

@@ -41,8 +41,7 @@ class Model:
     the CPU. Calls are serialised by a lock a module, so they may come from any thread.
 
     Args:
-        module: the network; `DataParallel` is unwrapped. TorchScript hides its layers, so only the
-            predictions and the input gradients of such modules can be had.
+        module: the network; `DataParallel` and compiled modules are unwrapped.
         preprocess: torchvision transforms or any callable from a PIL picture to a tensor, a pair
             `(mean, std)` for pixels in [0, 1], or None where the network takes pixels in [0, 1].
         classes: names in the order of the outputs.
@@ -257,7 +256,9 @@ class Model:
     def _call(self, work: Callable[[Tensor], T], inputs: Tensor) -> T:
         """Bring inputs to device and dtype, and turn what the network raises into a ModelError."""
         check_inputs(inputs, self.channels)
-        ready = inputs.detach().to(self.device, self.dtype)
+        with torch.inference_mode(False):  # inside it a caller's tensors could not be differentiated
+            clean = inputs.clone() if inputs.is_inference() else inputs
+            ready = clean.detach().to(self.device, self.dtype)
         try:
             return work(ready)
         except XaiWidgetsError:

@@ -71,7 +71,7 @@ def watched(module: nn.Module, on_output: OnOutput) -> Iterator[None]:
 
     with ExitStack() as undo:
         for name, child in module.named_modules():
-            if name:
+            if name and "parametrizations" not in name:  # those make weights, not activations
                 undo.callback(child.register_forward_hook(hook_for(name)).remove)
         yield
 
@@ -89,7 +89,7 @@ def layer_reached(module: nn.Module, inputs: Tensor) -> str | None:
     with ExitStack() as undo:
         undo.enter_context(untouched(module))
         for name, child in module.named_modules():
-            if name:
+            if name and "parametrizations" not in name:
                 undo.callback(child.register_forward_pre_hook(enter(name)).remove)
         undo.enter_context(watched(module, leave))
         try:

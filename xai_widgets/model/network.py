@@ -23,10 +23,15 @@ def unwrapped(module: Any) -> nn.Module:
     parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
     while isinstance(module, parallel) or hasattr(module, "_orig_mod"):
         module = module.module if isinstance(module, parallel) else module._orig_mod
+    if isinstance(module, torch.jit.ScriptModule):
+        hint = "Hand over the nn.Module that it was made from."
+        raise ModelTypeError("TorchScript hides the layers of a network and takes no hooks.", hint)
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
         raise ModelError("The network has lazy layers without weights.", "Run it once on a batch first.")
     if any(p.is_meta for p in module.parameters()):
         raise ModelError("The network's weights lie on the meta device.", "Load its weights first.")
+    if any(p.is_inference() for p in module.parameters()):
+        raise ModelError("The network was made in torch.inference_mode().", "Make it outside of that block.")
     network: nn.Module = module
     return network
 
