@@ -121,6 +121,12 @@ export function shortLabel(label: string, letters: number): string {
   return digits !== "" && digits.length <= letters ? digits : "";
 }
 
+/** The labels of a row: whole paths where all have room, else their last names, each as short as it must be. */
+export function fitLabels(paths: readonly string[], letters: readonly number[]): string[] {
+  if (paths.every((path, i) => path.length <= letters[i]!)) return [...paths];
+  return paths.map((path, i) => shortLabel(tail(path), letters[i]!));
+}
+
 /** Left and right end of every stop. A gap sets blocks apart, and a folded block is wider than a layer. */
 export function placeStops(rail: Rail, width: number): Float64Array {
   const { stops } = rail;
@@ -163,8 +169,11 @@ export function jump(rail: Rail, stop: number, direction: 1 | -1): number {
   return found ?? (direction > 0 ? rail.stops.length - 1 : 0);
 }
 
+/** A bar is a mark, not an area: in a short network it leaves room at its sides. */
+const WIDEST = 30;
+
 export interface Bars {
-  family: Family | "block";
+  family: Family;
   dim: boolean;
   /** Above the line: the side of the maps. Below it: how many there are. */
   space: string;
@@ -185,20 +194,30 @@ export function barPaths(
   const bars = new Map<string, Bars>();
   rail.stops.forEach((stop, i) => {
     const layer = layers[stop.layer]!;
-    const kind = stop.last > stop.first ? "block" : family(layer.kind);
+    const folded = stop.last > stop.first;
+    const kind = folded ? leading(layers.slice(stop.first, stop.last + 1)) : family(layer.kind);
     const dim = !lit(stop);
     const key = `${kind} ${dim}`;
     const bar = bars.get(key) ?? { family: kind, dim, space: "", channels: "" };
     bars.set(key, bar);
     const room = ends[2 * i + 1]! - ends[2 * i]!;
-    const width = Math.max(0.8, room - Math.min(shape.gap, room * 0.3));
+    const width = Math.min(WIDEST, Math.max(0.8, room - Math.min(shape.gap, room * 0.3)));
     const x = ends[2 * i]! + (room - width) / 2;
-    const up = Math.max(2, (shape.up * side(layer)) / most);
+    const up = Math.max(2, ((shape.up - 3) * side(layer)) / most);
     const down = Math.max(2, (shape.down * Math.sqrt(layer.channels)) / deepest);
     bar.space += box(x, shape.up - up, width, up);
+    // As of a pile of cards: the edge of more behind it.
+    if (folded) bar.space += box(x + width * 0.12, shape.up - up - 3, width * 0.76, 1.5);
     bar.channels += box(x, shape.up + 1, width, down);
   });
   return [...bars.values()];
+}
+
+/** What a block is about: attention if it has any, else convolutions, else the rest. */
+function leading(layers: readonly RailLayer[]): Family {
+  const kinds = new Set(layers.map((layer) => family(layer.kind)));
+  const ranks: readonly Family[] = ["attention", "conv", "linear", "pool", "activation", "norm"];
+  return ranks.find((kind) => kinds.has(kind)) ?? "other";
 }
 
 const box = (x: number, y: number, width: number, height: number) =>

@@ -412,6 +412,7 @@ export class FeatureMaps {
     if (!content) return;
     Object.assign(this.root.dataset, {
       layer: content.layer,
+      view: content.maps ? "maps" : "vector",
       image: String(content.image),
       channels: String(content.channels),
       window: window.join("-"),

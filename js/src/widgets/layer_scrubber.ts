@@ -7,6 +7,7 @@ import {
   blocksOf,
   buildRail,
   familiesOf,
+  fitLabels,
   type Group,
   jump,
   placeStops,
@@ -43,8 +44,10 @@ const FOLD_ABOVE = 60;
 const UP = 56;
 const DOWN = 26;
 const WHEEL_STEP = 40;
+/** Width of a letter of the labels, in pixels. */
+const LETTER = 6.2;
 const SVG = "http://www.w3.org/2000/svg";
-const FAMILY_NAMES: Record<Family | "block", string> = {
+const FAMILY_NAMES: Record<Family, string> = {
   conv: "convolution",
   norm: "normalisation",
   activation: "activation",
@@ -52,7 +55,6 @@ const FAMILY_NAMES: Record<Family | "block", string> = {
   attention: "attention",
   linear: "linear",
   other: "other",
-  block: "folded block",
 };
 
 export function shapeText(shape: readonly number[]): string {
@@ -122,7 +124,9 @@ export class LayerScrubber {
   #painter: Painter;
   #cleanups: (() => void)[] = [];
 
-  #name = h("div", { class: "xw-ls-name" });
+  #name = h("bdi", { dir: "ltr" });
+  #nameBox = h("div", { class: "xw-ls-name" }, this.#name);
+  #place = h("span", { class: "xw-ls-place" });
   #facts = h("div", { class: "xw-ls-facts" });
   #play = h("button", { type: "button", class: "xw-ls-play" });
   #foldAll = h("button", { type: "button", class: "xw-ls-button" });
@@ -174,8 +178,9 @@ export class LayerScrubber {
         "header",
         { class: "xw-ls-head" },
         this.#play,
-        h("div", { class: "xw-ls-current" }, this.#name, this.#facts),
+        h("div", { class: "xw-ls-title" }, this.#nameBox, this.#place),
         this.#tools(),
+        this.#facts,
       ),
       h(
         "div",
@@ -183,7 +188,7 @@ export class LayerScrubber {
         this.#axis(),
         h("div", { class: "xw-ls-body" }, this.#track, this.#blockRow, this.#stageRow, this.#note),
       ),
-      this.#legend,
+      h("footer", { class: "xw-ls-foot" }, this.#legend, this.#foldAll),
     );
     this.#painter = new Painter(this.root, () => this.#paint());
     this.#listen();
@@ -218,7 +223,7 @@ export class LayerScrubber {
 
   #tools(): HTMLElement {
     const box = h("label", { class: "xw-ls-search" }, icon("search"), this.#query, this.#found);
-    return h("div", { class: "xw-ls-tools" }, this.#foldAll, box);
+    return h("div", { class: "xw-ls-tools" }, box);
   }
 
   // -- what arrives -----------------------------------------------------------------------------------
@@ -287,6 +292,7 @@ export class LayerScrubber {
   #say(message: string, hint = ""): void {
     const covering = this.#layers.length === 0 && message !== "";
     this.#note.hidden = message === "" && hint === "";
+    this.root.dataset.covered = String(covering);
     this.#note.dataset.kind = covering ? "cover" : "line";
     this.#note.dataset.error = String(this.root.dataset.phase === "error");
     fill(this.#note, [message && h("strong", {}, message), hint && h("span", {}, hint)]);
@@ -514,42 +520,39 @@ export class LayerScrubber {
   }
 
   #paintGroups(): void {
-    const place = (group: Group) => {
-      const left = this.#ends[2 * group.first] ?? 0;
-      return { left, width: (this.#ends[2 * group.last + 1] ?? 0) - left };
+    const { blocks, stages } = this.#rail;
+    const widthOf = ({ first, last }: Group) => this.#ends[2 * last + 1]! - this.#ends[2 * first]!;
+    const letters = (group: Group) => Math.floor((widthOf(group) - 2) / LETTER);
+    const place = (element: HTMLElement, group: Group) => {
+      element.style.left = `${this.#ends[2 * group.first]!}px`;
+      element.style.width = `${Math.max(3, widthOf(group))}px`;
+      return element;
     };
-    const blocks = this.#rail.blocks.map((group) => {
-      const { left, width } = place(group);
-      const text = shortLabel(group.label, Math.floor((width - 2) / 6.4));
-      const title = `${group.path}: ${group.layers} layers, ${group.folded ? "unfold" : "fold"}`;
-      const button = h(
-        "button",
-        {
-          type: "button",
-          class: "xw-ls-block",
-          tabindex: -1,
-          title,
-          "aria-label": title,
-          "aria-expanded": String(!group.folded),
-        },
-        text,
-      );
-      button.style.left = `${left}px`;
-      button.style.width = `${Math.max(3, width)}px`;
-      button.addEventListener("click", () => this.#fold(undefined, group.path));
-      return button;
-    });
-    const stages = this.#rail.stages.map((group) => {
-      const { left, width } = place(group);
-      const label = h("span", { class: "xw-ls-stage", title: group.path }, group.label);
-      label.style.left = `${left}px`;
-      label.style.width = `${width}px`;
-      return label;
-    });
-    this.#blockRow.replaceChildren(...blocks);
-    this.#stageRow.replaceChildren(...stages);
+    const texts = blocks.map((group) => shortLabel(group.label, letters(group)));
+    const names = fitLabels(
+      stages.map(({ path: name }) => name),
+      stages.map(letters),
+    );
+    this.#blockRow.replaceChildren(
+      ...blocks.map((group, i) => place(this.#blockButton(group, texts[i]!), group)),
+    );
+    this.#stageRow.replaceChildren(
+      ...stages.map((group, i) =>
+        place(h("span", { class: "xw-ls-stage", title: group.path }, names[i]), group),
+      ),
+    );
+    this.#blockRow.dataset.bare = String(texts.every((text) => text === ""));
     this.#blockRow.hidden = blocks.length === 0;
     this.#stageRow.hidden = stages.length === 0;
+  }
+
+  #blockButton(group: Group, text: string): HTMLElement {
+    const title = `${group.path}: ${group.layers} layers, ${group.folded ? "unfold" : "fold"}`;
+    const expanded = String(!group.folded);
+    const attributes = { type: "button", class: "xw-ls-block", tabindex: -1, title, "aria-label": title };
+    const button = h("button", { ...attributes, "aria-expanded": expanded }, text);
+    button.addEventListener("click", () => this.#fold(undefined, group.path));
+    return button;
   }
 
   #show(): void {
@@ -558,9 +561,10 @@ export class LayerScrubber {
     const layer = this.#layers[index] ?? this.#all.find(({ name }) => name === selected);
     this.root.dataset.layer = selected ?? "";
     write(this.#name, selected ?? (this.#layers.length > 0 ? "No layer chosen" : "—"));
-    this.#name.title = selected ?? "";
-    this.#name.dataset.empty = String(selected === null);
-    this.#fillFacts(layer, index);
+    this.#nameBox.title = selected ?? "";
+    this.#nameBox.dataset.empty = String(selected === null);
+    this.#fillFacts(layer);
+    write(this.#place, index >= 0 ? `${index + 1} / ${this.#layers.length}` : "");
     const stop = this.#stop();
     this.#head.hidden = stop < 0;
     if (stop >= 0) span(this.#head, this.#ends, stop);
@@ -575,9 +579,10 @@ export class LayerScrubber {
     track.setAttribute("aria-valuetext", words);
   }
 
-  #fillFacts(layer: LayerInfo | undefined, index: number): void {
+  #fillFacts(layer: LayerInfo | undefined): void {
     if (!layer) {
-      fill(this.#facts, [h("span", { class: "xw-ls-fact" }, "Drag along the rail, or use the arrow keys.")]);
+      const hint = this.#layers.length > 0 && "Drag along the rail, or use the arrow keys.";
+      fill(this.#facts, [hint]);
       return;
     }
     const fact = (value: string, label: string, title = "") =>
@@ -601,17 +606,15 @@ export class LayerScrubber {
         "seen",
         "Receptive field: what one position can depend on",
       ),
-      index >= 0 && h("span", { class: "xw-ls-place" }, `${index + 1} / ${this.#layers.length}`),
     ]);
   }
 
   #fillLegend(): void {
-    const names: (Family | "block")[] = familiesOf(this.#layers);
-    if (this.#blocks.some((block) => block !== null)) names.push("block");
-    fill(
-      this.#legend,
-      names.map((name) => h("li", {}, h("i", { class: `xw-ls-dot xw-${name}` }), FAMILY_NAMES[name])),
+    const entries = familiesOf(this.#layers).map((name) =>
+      h("li", {}, h("i", { class: `xw-ls-dot xw-${name}` }), FAMILY_NAMES[name]),
     );
+    const folds = this.#blocks.some((block) => block !== null);
+    fill(this.#legend, [...entries, folds && h("li", {}, h("i", { class: "xw-ls-pile" }), "folded block")]);
   }
 
   #showPlaying(): void {

@@ -86,7 +86,7 @@ export class Gallery {
     return this.#shown?.order[this.#active] ?? 0;
   }
 
-  /** Show something else. Another layer or order starts at its top, at the selected channel if it has it. */
+  /** Show something else. Another layer or order starts at its top. */
   set(shown: Shown, selected: number | null): void {
     const before = this.#shown;
     const moved =
@@ -99,8 +99,7 @@ export class Gallery {
     if (!moved) return;
     this.#active = Math.max(0, selected === null ? 0 : shown.order.indexOf(selected));
     this.#rings.hover.hidden = true;
-    this.element.scrollTop =
-      before === null || this.#active > 0 ? reveal(this.#grid, this.#active, 0, this.#height()) : 0;
+    this.element.scrollTop = 0;
     this.#options();
   }
 
