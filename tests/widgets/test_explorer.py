@@ -158,7 +158,9 @@ def test_evidence_can_be_observed(explorer: xw.Explorer, page: Page) -> None:
     view = explorer.attribution
     heard: list[object] = []
     view.observe(lambda change: heard.append(change.new), "evidence")
-    page.ask("attribution", **view.wish())
+    view.method, view.baseline = "integrated_gradients", {"name": "blur"}
+    full = {"steps": 128} | view.wish()["params"]
+    page.ask("attribution", **(view.wish() | {"layer": None, "params": full}))
     assert heard and heard[-1] is view.evidence is explorer.evidence
     assert explorer.explanation.method == view.method
 

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from .. import render
 from ..anytime import Step, last
-from ..live.messages import canonical
 from ..results import Evidence, Explanation
-from . import snapshots
+from . import snapshots, topics
 from .base import Panel
 from .traits import followed, shown
 
@@ -82,11 +81,7 @@ class AttributionView(Panel):
         return heat if self.view == "map" else snapshots.beside([found.input, heat])
 
     def _seen(self, params: dict[str, Any], step: Step[Explanation]) -> None:
-        wished = self.wish()
-        if all(
-            canonical(params[key]) == canonical(wished[key])
-            for key in ("image", "target", "method", "params")
-        ):
+        if topics.settled(self.scene, params) == topics.settled(self.scene, self.wish()):
             self.explanation, self.evidence = step.value, step.value.evidence
 
     def _released(self) -> None:

@@ -145,7 +145,7 @@ def _chart() -> tuple[bqplot.Bars, bqplot.Figure]:
     bars.label_display = True
     bars.label_display_format = ".1%"
     axes = [
-        bqplot.Axis(scale=names, orientation="vertical", grid_lines="none"),
+        bqplot.Axis(scale=names, side="left", grid_lines="none"),
         bqplot.Axis(scale=share, tick_format=".0%", num_ticks=3, grid_lines="none"),
     ]
     figure = bqplot.Figure(

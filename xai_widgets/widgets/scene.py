@@ -109,8 +109,9 @@ class Scene:
 
     def explained(self, params: dict[str, Any]) -> Iterator[Step[Explanation]]:
         """Explain what `params` (of topic "attribution") names, from the cache where it is kept."""
-        key = messages.canonical(params | {"image": self.picture(params["image"]).key})
-        return remembered(self._explained, key, lambda: topics.explain(self, params))
+        wish = topics.settled(self, params)
+        key = messages.canonical(wish | {"image": self.picture(wish["image"]).key})
+        return remembered(self._explained, key, lambda: topics.explain(self, wish))
 
     def add(self, source: Any, name: str | None = None) -> int:
         """Add an image and return its index."""

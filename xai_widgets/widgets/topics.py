@@ -9,7 +9,8 @@ import torch
 
 from ..anytime import Step
 from ..errors import ParameterError, did_you_mean
-from ..explain import METHODS, explain_steps
+from ..explain import explain_steps
+from ..explain.registry import find
 from ..live import codec
 from ..live.session import Encoded, Wish
 from ..model.handle import Prediction
@@ -76,20 +77,38 @@ def neighbours(scene: "Scene", params: Params) -> Iterable[Wish]:
             yield wish(scene, "maps", params | {"layer": layer.name})
 
 
-def explain(scene: "Scene", params: Params) -> Iterator[Step[Explanation]]:
-    """Run the method that the params of topic "attribution" name."""
-    method = METHODS.get(params["method"])
-    wants_layer = method is not None and "layer" in method.needs
-    wants_baseline = method is not None and "baseline" in method.needs
+def settled(scene: "Scene", params: Params) -> Params:
+    """Return a wish for an attribution in full: defaults filled in, what the method does not use left out.
+
+    Two wishes for the same explanation are equal after this, whoever made them.
+
+    Raises:
+        ParameterError: the method, the baseline or a parameter does not exist or is out of range.
+    """
+    method = find(params["method"])
+    baseline = params["baseline"] or method.baseline if "baseline" in method.needs else None
+    return {
+        "image": params["image"],
+        "target": params["target"],
+        "layer": params["layer"] if "layer" in method.needs else None,
+        "method": method.name,
+        "params": method.check(params["params"]),
+        "baseline": scene.baseline(baseline).to_json() if baseline else None,
+        "seed": params["seed"],
+    }
+
+
+def explain(scene: "Scene", wish: Params) -> Iterator[Step[Explanation]]:
+    """Run the method that a settled wish names."""
     return explain_steps(
         scene.model,
-        scene.picture(params["image"]),
-        method=params["method"],
-        target=params["target"],
-        layer=params["layer"] if wants_layer else None,
-        baseline=scene.baseline(params["baseline"]) if wants_baseline and params["baseline"] else None,
-        seed=params["seed"],
-        **params["params"],
+        scene.picture(wish["image"]),
+        method=wish["method"],
+        target=wish["target"],
+        layer=wish["layer"],
+        baseline=scene.baseline(wish["baseline"]) if wish["baseline"] else None,
+        seed=wish["seed"],
+        **wish["params"],
     )
 
 
