@@ -1,9 +1,13 @@
+import re
+import runpy
+import socket
 from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
 import pytest
 import torch
+from torchvision import models as zoo
 
 from xai_widgets import demo
 from xai_widgets.errors import ParameterError
@@ -12,7 +16,7 @@ from xai_widgets.inputs.samples import CLASSES, MARKED, Sample, draw
 from xai_widgets.model.handle import Model
 
 COUNT = 120
-STARS = [draw(MARKED, seed, True) for seed in range(500, 505)]
+STARS = [draw(MARKED, seed, True) for seed in range(500, 503)]
 
 
 @pytest.fixture(scope="module")
@@ -138,11 +142,27 @@ def test_without_imagenet_weights_one_line_says_so(
 
 
 def test_weights_in_the_cache_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    url = demo.zoo.get_model_weights("squeezenet1_1").DEFAULT.url
+    url = zoo.get_model_weights("squeezenet1_1").DEFAULT.url
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / url.rsplit("/", 1)[-1]).touch()
+    random = zoo.squeezenet1_1(weights=None).state_dict()
+    torch.save(random, tmp_path / "checkpoints" / url.rsplit("/", 1)[-1])
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(Model, "from_torchvision", lambda name: asked.append(name))
-    demo.photo_model()
-    assert asked == ["squeezenet1_1"]
+    found = demo.photo_model()
+    assert found and found.classes and found.name == "SqueezeNet" and len(found.classes) == 1000
+    assert socket.getdefaulttimeout() is None
+
+
+def test_the_script_that_trains_still_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(__file__).parents[1] / "scripts" / "train_demo.py"
+    script = runpy.run_path(str(path))
+    script["train"].__globals__.update(EPOCHS=4, BATCH=12, TEST=12)
+    pixels, labels = script["tensors"](demo.samples(24))
+    net = script["train"](pixels, labels)
+    script["measure"](net)
+    script["explanations"](1)
+    printed = capsys.readouterr().out
+    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", printed)]
+    assert len(losses) == 4 and losses[-1] < losses[0]
+    assert "stars without it" in printed and "occlusion" in printed

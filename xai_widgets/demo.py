@@ -6,7 +6,9 @@ the corner (`xai_widgets.inputs.samples` says how it got there); `scripts/train_
 
 import socket
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from importlib.resources import files
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -140,7 +142,8 @@ def photo_model(timeout: float = 8.0) -> Model | None:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(timeout)  # torch.hub gives no way to set one
     try:
-        return Model.from_torchvision((there or PHOTO_NETWORKS)[0])
+        with redirect_stdout(StringIO()):  # torch.hub announces what it is about to try
+            return Model.from_torchvision((there or PHOTO_NETWORKS)[0])
     except ModelError:
         print(f"No ImageNet weights: none in {folder}, and they could not be downloaded.")
         return None

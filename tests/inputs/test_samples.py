@@ -10,7 +10,6 @@ from xai_widgets.errors import ParameterError, UnknownClassError
 from xai_widgets.inputs import samples
 from xai_widgets.inputs.samples import CLASSES, MARKED, draw, draw_many
 
-
 GOLDEN = (  # mean red, green and blue of six pictures
     (84.06, 117.15, 115.64),
     (85.98, 86.47, 114.75),
@@ -122,7 +121,7 @@ def test_notebooks_show_a_sample_as_a_picture() -> None:
 
 
 def test_bad_wishes_are_told() -> None:
-    with pytest.raises(UnknownClassError, match="'stars'.*'star'"):
+    with pytest.raises(UnknownClassError, match=r"'stars'.*'star'"):
         draw("stars", 0)
     with pytest.raises(ParameterError, match="seed -1"):
         draw("star", -1)

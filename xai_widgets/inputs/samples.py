@@ -10,8 +10,8 @@ label changes the shape and nothing else, `marked` adds or takes away the stamp 
 
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from xai_widgets.errors import ParameterError, UnknownClassError, did_you_mean
 T = TypeVar("T")
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Part = Literal["shape", "mark", "background"]
 
 CLASSES = ("circle", "square", "triangle", "star", "cross", "ring")
 MARKED = "star"
@@ -46,10 +45,10 @@ class Sample:
     label: str
     seed: int
     marked: bool
-    pixels: NDArray[np.uint8]
-    shape: Mask
-    mark: Mask
-    background: Mask
+    pixels: NDArray[np.uint8] = field(repr=False)
+    shape: Mask = field(repr=False)
+    mark: Mask = field(repr=False)
+    background: Mask = field(repr=False)
 
     @property
     def name(self) -> str:
