@@ -84,7 +84,10 @@ export class Panes {
   #bar = h("canvas", { class: "xw-colorbar", width: 256, height: 1, role: "img" });
   #ends = [h("span", {}), h("span", {}), h("span", {})] as const;
   #scale: HTMLElement;
-  #reading = h("output", { class: "xw-reading" });
+  #reading = h("output", {
+    class: "xw-reading",
+    title: "Point at a picture, or focus the view and use the arrow keys",
+  });
   #picture: Picture | null = null;
   #map: Plane | null = null;
   #signed = true;
