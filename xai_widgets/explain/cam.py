@@ -44,7 +44,8 @@ def checked_layer(tree: LayerTree, name: str) -> Layer:
         words = (
             f"Grad-CAM needs positions, but {name!r} gives {'×'.join(map(str, layer.shape)) or 'no tensor'}."
         )
-        raise NotValidError(words, f"Take {tree.default_cam()!r}, or leave the layer out.")
+        better = "Take a method that needs no layer." if why_not(tree) else f"Take {tree.default_cam()!r}."
+        raise NotValidError(words, better)
     return layer
 
 

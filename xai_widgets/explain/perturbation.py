@@ -24,6 +24,9 @@ Stride = Annotated[
 ]
 Place = tuple[int, int]
 
+FADE = 0.8
+"""What is left of earlier comparisons after a batch."""
+
 
 def occlusion(problem: Problem, *, window: Window = 0.15, stride: Stride = 0.5) -> Steps:
     """How much the target falls when a square window is replaced by the baseline, `(h, w)`.
@@ -97,6 +100,36 @@ class Lattice:
         return ((pixels >= starts) & (pixels < starts + self.window)).astype(np.float64)
 
 
+@dataclass
+class Fit:
+    """How wrong the interpolation is at a contrast of the surroundings: wrong = a + b · contrast, both ≥ 0.
+
+    Least squares over the windows that were interpolated first and asked later. Old ones fade, as what is
+    left is finer.
+    """
+
+    count: float = 0.0
+    contrast: float = 0.0
+    wrong: float = 0.0
+    squares: float = 0.0
+    products: float = 0.0
+
+    def add(self, contrast: Floats, wrong: Floats) -> None:
+        """Take in what a batch of windows showed."""
+        self.count = FADE * self.count + len(wrong)
+        self.contrast = FADE * self.contrast + float(contrast.sum())
+        self.wrong = FADE * self.wrong + float(wrong.sum())
+        self.squares = FADE * self.squares + float((contrast**2).sum())
+        self.products = FADE * self.products + float((contrast * wrong).sum())
+
+    def __call__(self, contrast: Floats) -> Floats:
+        """Return how wrong the interpolation is to be expected."""
+        spread = self.squares - self.contrast**2 / self.count
+        slope = (self.products - self.contrast * self.wrong / self.count) / spread if spread > 0 else 0.0
+        slope = min(max(slope, 0.0), self.wrong / self.contrast if self.contrast > 0 else 0.0)
+        return np.asarray((self.wrong - slope * self.contrast) / self.count + slope * contrast)
+
+
 class Drops:
     """The drop of the target at every window, asked or interpolated, from coarse to fine.
 
@@ -114,7 +147,7 @@ class Drops:
         self.filled: Floats = np.zeros(shape)
         self._asked: NDArray[np.bool_] = np.zeros(shape, dtype=np.bool_)
         self._contrast: Floats = np.zeros(shape)
-        self._wrong, self._expected = 0.0, 0.0
+        self._fit = Fit()
 
     @property
     def asked(self) -> int:
@@ -124,10 +157,10 @@ class Drops:
     @property
     def error(self) -> float:
         """The mean error a window that is to be expected from the interpolation."""
-        if self._expected == 0:
+        if self._fit.count == 0:
             # Nothing was compared yet: the spread of what is known is the best guess.
             return float(self.filled[self._asked].std())
-        return float(np.where(self._asked, 0.0, self._contrast).mean()) * self._wrong / self._expected
+        return float(np.where(self._asked, 0.0, self._fit(self._contrast)).mean())
 
     def orders(self, batch: int) -> Iterator[list[Place]]:
         """Yield the places to ask next, until all were asked: the coarsest level, then batches."""
@@ -143,9 +176,7 @@ class Drops:
         """Take in what the windows at these places gave."""
         index = tuple(np.array(places).T)
         if self.asked:
-            # Old comparisons fade: what is left is finer and smoother.
-            self._wrong = 0.8 * self._wrong + float(np.abs(self.filled[index] - drops).sum())
-            self._expected = 0.8 * self._expected + float(self._contrast[index].sum())
+            self._fit.add(self._contrast[index], np.abs(self.filled[index] - drops))
         self.filled[index] = drops
         self._asked[index] = True
         self._fill()
