@@ -23,7 +23,7 @@ def plain_cnn(channels: int = 3, classes: int = 5) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """One ReLU used three times, twice in place after a batch norm, and an in-place addition."""
+    """One in-place ReLU and one batch norm, both used twice, and an in-place addition."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,9 +36,9 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.norm(self.stem(x)))
-        y = self.relu(self.norm(self.conv(x)))
+        y = self.norm(self.conv(x))
         y += x
-        return self.head(self.relu(self.drop(y)).mean((2, 3)))
+        return self.head(self.drop(self.relu(y)).mean((2, 3)))
 
 
 class Gives(nn.Module):
@@ -56,7 +56,7 @@ class Gives(nn.Module):
 class Raises(nn.Module):
     """Fail in the middle, below `net.inner`."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.before = plain_cnn()[:3]
         self.inner = nn.Sequential(nn.Conv2d(4, 4, 1), Thrower(error))
@@ -66,7 +66,7 @@ class Raises(nn.Module):
 
 
 class Thrower(nn.Module):
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
 
