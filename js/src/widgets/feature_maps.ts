@@ -101,8 +101,9 @@ export class FeatureMaps {
       h(
         "div",
         { class: "xw-fm-body" },
-        h("div", { class: "xw-fm-main" }, this.#gallery.element, this.#note),
+        h("div", { class: "xw-fm-main" }, this.#gallery.element),
         this.#inspector.element,
+        this.#note,
       ),
     );
     Object.assign(this.root.dataset, { phase: "idle", layer: "", channels: "0", layers: "0", ms: "" });

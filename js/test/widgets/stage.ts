@@ -1,0 +1,65 @@
+/** A page with room and a canvas that remembers, where the test's DOM has neither layout nor pixels. */
+
+export interface Drawn {
+  name: string;
+  args: unknown[];
+}
+
+export const drawn: Drawn[] = [];
+export const room = { width: 700, height: 560 };
+
+class Picture {
+  readonly data: Uint8ClampedArray;
+  constructor(
+    readonly width: number,
+    readonly height: number,
+  ) {
+    this.data = new Uint8ClampedArray(4 * width * height);
+  }
+}
+
+/** Give every element the same room, and every canvas a context that writes down what is drawn. */
+export function setStage(): void {
+  drawn.length = 0;
+  Object.assign(room, { width: 700, height: 560 });
+  const context = new Proxy({} as Record<string, unknown>, {
+    get: (target, name) => {
+      if (name in target) return target[String(name)];
+      if (name === "measureText") return (text: string) => ({ width: text.length * 6 });
+      return (...args: unknown[]) => void drawn.push({ name: String(name), args });
+    },
+    set: (target, name, value) => {
+      target[String(name)] = value;
+      return true;
+    },
+  });
+  Object.defineProperty(HTMLElement.prototype, "clientWidth", { configurable: true, get: () => room.width });
+  Object.defineProperty(HTMLElement.prototype, "clientHeight", {
+    configurable: true,
+    get: () => room.height,
+  });
+  Object.defineProperty(HTMLCanvasElement.prototype, "getContext", {
+    configurable: true,
+    value: () => context,
+  });
+  globalThis.ImageData ??= Picture as unknown as typeof ImageData;
+  globalThis.requestAnimationFrame = ((fn: FrameRequestCallback) => setTimeout(() => fn(0), 0)) as never;
+  globalThis.cancelAnimationFrame = clearTimeout as never;
+}
+
+/** Let messages, promises and frames of the next moments happen. */
+export async function settle(ms = 90): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export function press(element: Element, key: string, more: KeyboardEventInit = {}): KeyboardEvent {
+  const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more });
+  element.dispatchEvent(event);
+  return event;
+}
+
+export function pointer(element: Element, type: string, x: number, y = 0): void {
+  element.dispatchEvent(
+    new PointerEvent(type, { clientX: x, clientY: y, bubbles: true, button: 0, pointerId: 1 }),
+  );
+}
