@@ -305,8 +305,12 @@ export class LayerScrubber {
       this.#folded.delete(stop.block);
       this.#rebuild();
     }
-    if (this.#painter.visible) this.#show();
-    else this.#painter.invalidate();
+    if (!this.#painter.visible) {
+      this.#painter.invalidate();
+      return;
+    }
+    this.#painter.flush();
+    this.#show();
   }
 
   // -- what the person does ---------------------------------------------------------------------------

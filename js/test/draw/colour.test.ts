@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { colormap, colormapNames, gradient, isDiverging, lut, table } from "../../src/draw/colormap";
 import { type Blend, colorize, indexOf, maskTop, overlay, paint, paintPicture } from "../../src/draw/heatmap";
@@ -14,7 +15,7 @@ import {
 } from "../../src/draw/plane";
 
 const golden = (name: string) =>
-  JSON.parse(readFileSync(new URL(`../../../tests/golden/${name}.json`, import.meta.url), "utf-8"));
+  JSON.parse(readFileSync(join(import.meta.dirname, "../../../tests/golden", `${name}.json`), "utf-8"));
 
 const mapOf = (rows: number[][]) =>
   plane({ data: Float32Array.from(rows.flat()), shape: [rows.length, rows[0]!.length], scale: 1, zero: 0 });

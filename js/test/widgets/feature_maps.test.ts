@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import panel from "../../src/widgets/feature_maps";
 import { FakeKernel, type FakeModel, type FakeOptions, resnet18, vit } from "../fake";
 import { drawn, pointer, press, room, setStage, settle } from "./stage";
@@ -54,6 +54,7 @@ beforeEach(setStage);
 afterEach(() => {
   for (const fn of close) fn();
   close = [];
+  vi.useRealTimers();
 });
 
 describe("the maps", () => {

@@ -163,7 +163,6 @@ describe("the scrubber", () => {
 
   it("plays to the end, one clock for all views, and stops when told", async () => {
     await open({ selection: { layer: "layer4.1.relu#2" } });
-    vi.useFakeTimers();
     press(track(), " ");
     expect(model.get("playing")).toBe(true);
     vi.advanceTimersByTime(330);

@@ -1,5 +1,7 @@
 /** A page with room and a canvas that remembers, where the test's DOM has neither layout nor pixels. */
 
+import { vi } from "vitest";
+
 export interface Drawn {
   name: string;
   args: unknown[];
@@ -20,6 +22,7 @@ class Picture {
 
 /** Give every element the same room, and every canvas a context that writes down what is drawn. */
 export function setStage(): void {
+  vi.useFakeTimers();
   drawn.length = 0;
   Object.assign(room, { width: 700, height: 560 });
   const context = new Proxy({} as Record<string, unknown>, {
@@ -47,9 +50,9 @@ export function setStage(): void {
   globalThis.cancelAnimationFrame = clearTimeout as never;
 }
 
-/** Let messages, promises and frames of the next moments happen. */
+/** Let messages, promises and frames of the next moments happen, on a clock that is ours. */
 export async function settle(ms = 90): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
+  await vi.advanceTimersByTimeAsync(ms);
 }
 
 export function press(element: Element, key: string, more: KeyboardEventInit = {}): KeyboardEvent {
