@@ -74,7 +74,7 @@ class Model:
         self._preprocess = Preprocess(preprocess)
         self._accepted: dict[tuple[int, ...], bool] = {}
         self._trees: dict[tuple[int, ...], LayerTree] = {}
-        self._count = len(self.classes) if self.classes else None
+        self.class_count = len(self.classes) if self.classes else None  # else known after a first run
         self.channels = self._preprocess.channels or channels_of(self.module)
 
     @classmethod
@@ -161,7 +161,7 @@ class Model:
                 return (find_logits(self.module(batch), len(batch)),)
 
         (logits,) = self._run(work, inputs)
-        self._count = logits.shape[1]
+        self.class_count = logits.shape[1]
         return logits
 
     def predict(self, inputs: Tensor) -> list[Prediction]:
@@ -173,6 +173,7 @@ class Model:
 
     def layers(self, inputs: Tensor) -> LayerTree:
         """Return the tree of layers for inputs of this shape; traced once, then remembered."""
+        check_inputs(inputs, self.channels)
         key = tuple(inputs.shape[1:])
         with lock_of(self.module):
             if key not in self._trees:
@@ -226,8 +227,8 @@ class Model:
         if isinstance(name_or_index, str):
             return index_of(name_or_index, self.classes)
         index = int(name_or_index)
-        if index < 0 or (self._count is not None and index >= self._count):
-            known = f"It has classes 0 to {self._count - 1}." if self._count else "They start at 0."
+        if index < 0 or (self.class_count is not None and index >= self.class_count):
+            known = f"It has classes 0 to {self.class_count - 1}." if self.class_count else "They start at 0."
             raise UnknownClassError(f"The network has no class {index}.", known)
         return index
 

@@ -37,8 +37,8 @@ class Preprocess:
         self.mean: Tensor | None = None
         self.std: Tensor | None = None
         if callable(given):
-            self._call = _caller(given)
             with same_random_state():
+                self._call = _caller(given)
                 self.mean, self.std = _probe(self._call)
         elif given is not None:
             self.mean, self.std = _pair(given)

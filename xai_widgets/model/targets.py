@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from xai_widgets.errors import ParameterError, UnknownClassError, UnknownLayerError
@@ -156,6 +157,8 @@ def from_json(given: Mapping[str, Any]) -> Target:
             fields["position"] = (_whole(y), _whole(x))
         for name in {"index", "other", "channel"} & fields.keys():
             fields[name] = _whole(fields[name])
+        if not isinstance(fields.get("layer", ""), str):
+            raise TypeError(f"layer {fields['layer']!r} is not a name")
         target: Target = kind(**fields)
     except (TypeError, ValueError) as error:
         raise ParameterError(f"{dict(given)} is no {kind.kind} target: {error}.") from None
@@ -175,15 +178,19 @@ def resolve(
     if isinstance(target, Mapping):
         target = from_json(target)
     if not isinstance(target, Target):
-        return ClassTarget(model.class_index(target))
-    for index in [getattr(target, name) for name in ("index", "other") if hasattr(target, name)]:
-        model.class_index(index)
-    if target.layer is not None:
-        found = model.layers(inputs)[target.layer]
-        if found.view == "none":
-            raise UnknownLayerError(
-                f"{found.name!r} gives {found.shape}, which has no channels.", "Choose another layer."
-            )
+        target = ClassTarget(model.class_index(_class(target)))
+    if target.layer is None:
+        if model.class_count is None:
+            model.logits(inputs[:1])  # tells how many classes there are
+        for name in ("index", "other"):
+            model.class_index(getattr(target, name, 0))
+        return target
+    found = model.layers(inputs)[target.layer]
+    if found.view == "none":
+        raise UnknownLayerError(
+            f"{found.name!r} gives {found.shape}, which has no channels.", "Choose another layer."
+        )
+    target.of(torch.empty(1, 0), {found.name: torch.empty(1, found.channels, *(found.grid or (1, 1)))})
     return target
 
 
@@ -201,6 +208,18 @@ def _unit(units: Tensor, index: int, layer: str) -> Tensor:
             f"{layer!r} has no unit {index}.", f"It has {units.shape[1]}, from 0 to {units.shape[1] - 1}."
         )
     return units[:, index]
+
+
+def _class(given: Any) -> int | str:
+    if isinstance(given, str):
+        return given
+    try:
+        return _whole(given)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"{given!r} is no target.",
+            "Give a class by index or name, a Target, or None for the predicted class.",
+        ) from None
 
 
 def _whole(value: Any) -> int:
