@@ -191,6 +191,7 @@ export class Controls {
     this.#versus.dispose();
   }
 
+  #auto = "";
   #classes: readonly unknown[] | null = null;
   #choices: ReturnType<typeof classChoices> = [];
 
@@ -252,7 +253,8 @@ export class Controls {
     for (const control of [this.#clip, this.#top]) enable(control as never, look.view !== "image");
     enable(this.#sign as never, signed && look.view !== "image");
     const auto = defaultColormap(signed ? look.sign : "absolute");
-    this.#colormap.options(swatchesFor(auto));
+    if (auto !== this.#auto) this.#colormap.options(swatchesFor(auto));
+    this.#auto = auto;
     this.#colormap.set(look.colormap);
     const { label } = colormap(look.colormap === "auto" ? auto : look.colormap);
     this.#colormap.caption(look.colormap === "auto" ? `Auto: ${label}` : label);
