@@ -117,14 +117,18 @@ class Trapezoid:
 
     @property
     def error(self) -> float:
-        """The estimated mean absolute error an entry."""
-        return MISS * float(np.sqrt(np.maximum(self._squares, 0)).mean())
+        """The estimated mean absolute error an entry; what is missing in the sum is certainly missing."""
+        estimate = MISS * float(np.sqrt(np.maximum(self._squares, 0)).mean())
+        return max(estimate, self._missing / self.integral.size)
 
     @property
     def gap(self) -> float:
         """By how much the values fail to add up, relative to f(x) - f(x')."""
-        total = self._line.total
-        return abs(float(self.integral.sum()) - total) / max(abs(total), 1e-12)
+        return self._missing / max(abs(self._line.total), 1e-12)
+
+    @property
+    def _missing(self) -> float:
+        return abs(float(self.integral.sum()) - self._line.total)
 
     def precise(self, tolerance: float) -> bool:
         """Whether the error is below a share of the map's mean size."""
