@@ -215,7 +215,9 @@ def _from_array(array: np.ndarray[Any, Any]) -> Image.Image:
         return Image.fromarray(np.round(flat * 255.0).astype(np.uint8))
     if flat.dtype != np.uint8:
         hint = "Use array.astype(np.uint8) for values 0..255, or floats in [0, 1]."
-        raise InputError(f"{given}, with values from {flat.min()} to {flat.max()}, is no picture.", hint)
+        whole = np.issubdtype(flat.dtype, np.integer)
+        values = f", with values from {flat.min()} to {flat.max()}," if whole else ""
+        raise InputError(f"{given}{values} is no picture.", hint)
     return Image.fromarray(np.ascontiguousarray(flat))
 
 
@@ -231,7 +233,8 @@ def _from_tensor(tensor: Tensor) -> Tensor:
         return found.float() / 255.0
     if not found.is_floating_point():
         hint = "Use tensor.to(torch.uint8) for values 0..255, or floats in [0, 1]."
-        raise InputError(f"{given}, with values from {found.min()} to {found.max()}, is no picture.", hint)
+        values = "" if found.is_complex() else f", with values from {found.min()} to {found.max()},"
+        raise InputError(f"{given}{values} is no picture.", hint)
     found = found.to(torch.float32, copy=True)
     _check_range(float(found.min()), float(found.max()), bool(torch.isfinite(found).all()), given)
     return found.clamp(0.0, 1.0)
