@@ -1,31 +1,21 @@
 /** All channels of a layer: a grid of maps, one large beside it, and where its spots lie on the image. */
 
-import { colormap, colormapNames } from "../draw/colormap";
 import { Painter } from "../draw/painter";
 import { channelRange, layerRange, type Range } from "../draw/tiles";
 import { Client, type Feed, type Frame, type PanelModel, type Status } from "../live/client";
 import { fill, h, listen, write } from "../ui/element";
-import { segments } from "../ui/toolbar";
 import { type Content, contentOf, keysOf, orderOf, type Sort, sortsOf } from "./features/content";
+import { Controls, SORT_NAMES, TILES, type Trait } from "./features/controls";
 import { type Cell, Gallery } from "./features/gallery";
 import { Inspector } from "./features/inspector";
 import "../ui/theme.css";
 import "../ui/controls.css";
 import "./feature_maps.css";
 
-const SORT_NAMES: Record<Sort, string> = {
-  index: "index",
-  mean: "mean",
-  max: "maximum",
-  variance: "variance",
-  score: "gradient × activation",
-  value: "value",
-};
-const TILES = { low: 24, high: 224, step: 8 };
-
 export class FeatureMaps {
   readonly root: HTMLElement;
   #content: Content | null = null;
+  #source: Frame | null = null;
   #scores: ArrayLike<number> | null = null;
   #valueSort: Sort = "value";
   #spot: { channel: number; cell: Cell | null } | null = null;
@@ -34,31 +24,11 @@ export class FeatureMaps {
   #painter: Painter;
   #gallery: Gallery;
   #inspector: Inspector;
+  #controls: Controls;
   #cleanups: (() => void)[] = [];
 
   #name = h("span", { class: "xw-fm-layer" });
   #about = h("span", { class: "xw-fm-about" });
-  #sort = h("select", { class: "xw-select", "aria-label": "Order of the maps" });
-  #colormap = h("select", { class: "xw-select", "aria-label": "Colour map" });
-  #tile = h("input", {
-    type: "range",
-    class: "xw-range",
-    min: TILES.low,
-    max: TILES.high,
-    step: TILES.step,
-    "aria-label": "Size of the maps",
-    title: "Size of the maps (+ and −)",
-  });
-  #scale = segments({
-    label: "Scale of the colours",
-    segments: [
-      { value: "map", label: "per map", help: "Each map has its own scale: shapes compare" },
-      { value: "layer", label: "per layer", help: "All maps share one scale: strengths compare" },
-    ],
-    value: "map",
-    quiet: true,
-    onChange: (scale) => this.#save("scale", scale),
-  });
   #note = h("div", { class: "xw-fm-note", role: "status", hidden: true });
 
   constructor(
@@ -79,11 +49,7 @@ export class FeatureMaps {
     });
     this.#inspector = new Inspector((cell) => this.#point(this.#spot?.channel ?? 0, cell));
     this.#gallery.list.setAttribute("aria-label", "Channels");
-    const names = ["auto", ...colormapNames];
-    fill(
-      this.#colormap,
-      names.map((name) => h("option", { value: name }, name === "auto" ? "Automatic" : colormap(name).label)),
-    );
+    this.#controls = new Controls((trait, value) => this.#set(trait, value));
     this.root = h(
       "section",
       {
@@ -96,7 +62,7 @@ export class FeatureMaps {
         "header",
         { class: "xw-fm-head" },
         h("div", { class: "xw-fm-heading" }, this.#name, this.#about),
-        this.#controls(),
+        this.#controls.element,
       ),
       h(
         "div",
@@ -118,20 +84,8 @@ export class FeatureMaps {
     this.#painter.dispose();
     this.#gallery.dispose();
     this.#inspector.dispose();
+    this.#controls.dispose();
     this.root.remove();
-  }
-
-  #controls(): HTMLElement {
-    const labelled = (text: string, control: HTMLElement) =>
-      h("label", { class: "xw-fm-control" }, h("span", {}, text), control);
-    return h(
-      "div",
-      { class: "xw-fm-controls" },
-      labelled("sort", this.#sort),
-      h("div", { class: "xw-fm-control" }, h("span", {}, "scale"), this.#scale.element),
-      labelled("colours", this.#colormap),
-      labelled("size", this.#tile),
-    );
   }
 
   // -- what arrives -----------------------------------------------------------------------------------
@@ -201,10 +155,9 @@ export class FeatureMaps {
       this.#scores = null;
       this.#spot = null;
     }
-    this.#fillSorts();
+    this.#showControls();
     this.#arrange();
   }
-  #source: Frame | null = null;
 
   #scored(frame: Frame): void {
     const { image, layer, target } = this.client.values;
@@ -276,16 +229,13 @@ export class FeatureMaps {
       listen(root, "focusin", () => root.setAttribute("tabindex", "-1")),
       listen(root, "focusout", () => root.setAttribute("tabindex", "0")),
       listen(root, "keydown", (event) => this.#key(event)),
-      listen(this.#sort, "change", () => this.#sorted(this.#sort.value as Sort)),
-      listen(this.#colormap, "change", () => this.#save("colormap", this.#colormap.value)),
-      listen(this.#tile, "input", () => this.#save("tile", Number(this.#tile.value))),
     );
   }
 
   #key(event: KeyboardEvent): void {
     const control = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
     if (control || event.ctrlKey || event.metaKey || event.altKey) return;
-    const size = Number(this.model.get("tile") ?? 72);
+    const size = this.#tile();
     let meant = true;
     if (event.key === "+" || event.key === "=") this.#save("tile", Math.min(TILES.high, size + TILES.step));
     else if (event.key === "-") this.#save("tile", Math.max(TILES.low, size - TILES.step));
@@ -319,12 +269,15 @@ export class FeatureMaps {
     if (this.#painter.visible) this.#inspect();
   }
 
-  #sorted(sort: Sort): void {
-    if (this.#content?.values && sort !== "score") {
-      this.#valueSort = sort;
-      if (this.model.get("sort") === "score") this.#save("sort", "index");
-      else this.#looked();
-    } else this.#save("sort", sort);
+  /** The order of a vector is the view's own unless it needs scores: the trait knows no "value". */
+  #set(trait: Trait, value: string | number): void {
+    if (trait !== "sort" || !this.#content?.values || value === "score") {
+      this.#save(trait, value);
+      return;
+    }
+    this.#valueSort = value as Sort;
+    if (this.model.get("sort") === "score") this.#save("sort", "index");
+    else this.#looked();
   }
 
   #save(name: string, value: unknown): void {
@@ -342,24 +295,24 @@ export class FeatureMaps {
 
   /** A trait of the look changed: no new numbers but perhaps the scores. */
   #looked(): void {
-    this.#scale.set(this.model.get("scale") === "layer" ? "layer" : "map");
-    this.#colormap.value = String(this.model.get("colormap") ?? "auto");
-    this.#tile.value = String(this.model.get("tile") ?? 72);
-    this.#fillSorts();
+    this.#showControls();
     if (this.#sortOf() === "score" && this.client.welcome !== null) this.#wish();
     this.#arrange();
   }
 
-  #fillSorts(): void {
-    const sorts = sortsOf(this.#content);
-    if (this.#sort.dataset.sorts !== sorts.join()) {
-      this.#sort.dataset.sorts = sorts.join();
-      fill(
-        this.#sort,
-        sorts.map((sort) => h("option", { value: sort }, SORT_NAMES[sort])),
-      );
-    }
-    this.#sort.value = this.#sortOf();
+  #showControls(): void {
+    this.#controls.show({
+      sort: this.#sortOf(),
+      sorts: sortsOf(this.#content),
+      scale: this.model.get("scale") === "layer" ? "layer" : "map",
+      colormap: String(this.model.get("colormap") ?? "auto"),
+      tile: this.#tile(),
+    });
+  }
+
+  #tile(): number {
+    const tile = Number(this.model.get("tile") ?? TILES.usual);
+    return Math.min(TILES.high, Math.max(TILES.low, Number.isFinite(tile) ? tile : TILES.usual));
   }
 
   #label(channel: number): string {
@@ -388,8 +341,10 @@ export class FeatureMaps {
     const order = orderOf(content, sort, this.#scores);
     const summary = `${content.channels} ${content.values ? "units" : "maps"} of ${content.layer}, sorted by ${SORT_NAMES[sort]}`;
     const label = (index: number) => this.#label(index);
-    const tile = Number(this.model.get("tile") ?? 72);
-    this.#gallery.set({ content, order, keys, tile, label, summary, ...this.#colours() }, selected);
+    this.#gallery.set(
+      { content, order, keys, tile: this.#tile(), label, summary, ...this.#colours() },
+      selected,
+    );
     this.#spot ??= { channel: selected ?? order[0] ?? 0, cell: null };
     Object.assign(this.root.dataset, { sort, first: String(order[0] ?? "") });
     this.#painter.invalidate();

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import panel, { countText, shapeText } from "../../src/widgets/layer_scrubber";
+import panel from "../../src/widgets/layer_scrubber";
+import { countText, shapeText } from "../../src/widgets/scrubber/facts";
 import { densenet121, FakeKernel, type FakeLayer, type FakeModel, type FakeOptions, resnet18 } from "../fake";
 import { pointer, press, room, setStage, settle } from "./stage";
 
