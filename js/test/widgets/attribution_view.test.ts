@@ -135,6 +135,23 @@ describe("what is asked", () => {
     expect(wish({ method: "gradient" })).toMatchObject({ layer: null, baseline: null, params: {} });
   });
 
+  it("takes a distribution of baselines only where the method can", () => {
+    const many = {
+      name: "distribution",
+      label: "",
+      summary: "",
+      params: [{ ...METHODS[1]!.params[0]!, name: "images", kind: "images" }],
+    };
+    const able = METHODS.map((method) =>
+      method.name === "occlusion" ? method : { ...method, needs: [...method.needs, "distribution"] },
+    );
+    const given = { methods: able, baselines: [...BASELINES, many] as never };
+    const asked = (method: string) =>
+      attributionWish(given, { ...values, method, baseline: { name: "distribution" } })!.baseline;
+    expect(asked("integrated_gradients")).toEqual({ name: "distribution" });
+    expect(asked("occlusion")).toEqual({ name: "black" });
+  });
+
   it("falls back on the first method for an unknown one, and on nothing where there is none", () => {
     expect(wish({ method: "gone" })!.method).toBe("gradient");
     expect(attributionWish({ methods: [], baselines: [] }, values)).toBeNull();

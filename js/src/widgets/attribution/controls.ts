@@ -14,7 +14,7 @@ import { type Swatch, swatches } from "../../ui/swatches";
 import { segments } from "../../ui/toolbar";
 import type { Look } from "./panes";
 import { classChoices, keysOf, mainFirst, OTHER, type Prediction, targetOf, versusFirst } from "./target";
-import { baselineOf, baselineValue, methodOf, needs } from "./wish";
+import { baselineOf, baselinesFor, baselineValue, methodOf, needs } from "./wish";
 
 export interface Actions {
   select(values: Partial<Values>): void;
@@ -236,7 +236,8 @@ export class Controls {
 
   #showBaseline({ welcome, values }: Known): void {
     this.#baselineGroup.hidden = !needs(methodOf(welcome, values), "baseline");
-    this.#baseline.options(welcome.baselines.map(({ name, label }) => ({ value: name, label })));
+    const fitting = baselinesFor(welcome, methodOf(welcome, values));
+    this.#baseline.options(fitting.map(({ name, label }) => ({ value: name, label: capital(label) })));
     const baseline = baselineOf(welcome, values);
     this.#baseline.set(baseline?.name ?? "");
     this.#baselineParams.show(baseline?.params ?? [], values.baseline, names(welcome));
@@ -284,6 +285,10 @@ export class Controls {
 
 function group(title: string, ...children: HTMLElement[]): HTMLElement {
   return h("fieldset", { class: "xw-group" }, h("legend", { class: "xw-sr" }, title), ...children);
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function names(welcome: Welcome): string[] {

@@ -9,8 +9,18 @@ export function methodOf(welcome: Greeting, values: Values): MethodSchema | unde
   return welcome.methods.find(({ name }) => name === values.method) ?? welcome.methods[0];
 }
 
+const DISTRIBUTION = "distribution";
+
+/** The baselines that a method can take: a whole distribution only where it says so. */
+export function baselinesFor(welcome: Greeting, method: MethodSchema | undefined): BaselineSchema[] {
+  const many = needs(method, DISTRIBUTION);
+  return welcome.baselines.filter(({ name }) => many || name !== DISTRIBUTION);
+}
+
+/** The selected baseline; one that the method cannot take gives way to the first that it can. */
 export function baselineOf(welcome: Greeting, values: Values): BaselineSchema | undefined {
-  return welcome.baselines.find(({ name }) => name === values.baseline.name) ?? welcome.baselines[0];
+  const fitting = baselinesFor(welcome, methodOf(welcome, values));
+  return fitting.find(({ name }) => name === values.baseline.name) ?? fitting[0];
 }
 
 export function needs(
@@ -30,9 +40,7 @@ export function attributionWish(welcome: Greeting, values: Values): Params | nul
   const method = methodOf(welcome, values);
   if (!method) return null;
   const schema = baselineOf(welcome, values);
-  let baseline: Params | null = null;
-  if (needs(method, "baseline") && schema) baseline = baselineValue(schema, values.baseline);
-  else if (needs(method, "distribution")) baseline = { name: "distribution" };
+  const baseline = needs(method, "baseline") && schema ? baselineValue(schema, values.baseline) : null;
   return {
     image: values.image,
     target: values.target,
