@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -191,6 +191,7 @@ def test_the_two_ends_differ_for_the_colour_blind(name: str, kind: str) -> None:
 # ---- edges ----
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 6))),
     st.floats(0.5, 100),

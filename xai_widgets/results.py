@@ -148,7 +148,7 @@ class Explanation:
     def title(self) -> str:
         """Method and target in a few words."""
         layer = f" at {self.layer}" if self.layer else ""
-        return f"{self.method.replace('_', ' ')}{layer} · {self.target}"
+        return f"{self.method.replace('_', ' ').capitalize()}{layer} · {self.target}"
 
     def to_code(self) -> str:
         """Return Python that makes this explanation again."""

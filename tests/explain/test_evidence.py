@@ -1,5 +1,6 @@
 """Evidence: each check holds where it should, and fails on a case made for it."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,9 @@ def test_zero_constant_nan_and_a_single_spot() -> None:
     assert judged(VALUES)["saturation"].verdict == "holds"
     broken = VALUES.copy()
     broken[0, 0, 0] = np.nan
-    assert judged(broken)["finite"].verdict == "fails"
+    evidence = judged(broken, total=1.0, error=0.1)
+    assert evidence["finite"].verdict == "fails"
+    assert "NaN" not in json.dumps([check.figure for check in evidence.checks]), "the wire speaks strict JSON"
 
 
 @pytest.mark.parametrize(("rows", "verdict"), [(0, "holds"), (6, "doubtful"), (SIDE, "fails")])

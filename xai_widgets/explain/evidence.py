@@ -15,11 +15,12 @@ SAME = 1 / 255
 def judge(method: Method, problem: Problem, step: Step[Attribution]) -> Evidence:
     """Return the evidence of a step; nothing fails for being unfinished before the last one."""
     found = step.value
-    values = found.values.astype(np.float64)
+    raw = found.values.astype(np.float64)
+    values = np.nan_to_num(raw, posinf=0.0, neginf=0.0)
     checks = [
         _completeness(method, values, found.total, step.final),
         _convergence(values, step, found.evaluations, method.counted),
-        _finite(values),
+        _finite(raw),
         _zero(values),
         _saturation(values),
         *(found.checks or (_architecture(method),)),
@@ -129,8 +130,7 @@ def _blindness(problem: Problem) -> Check:
     name = "blind baseline"
     if problem.baseline is None:
         return Check(name, "not applicable", None, "The method needs no baseline.")
-    references = problem.baseline.references(problem.pixels)
-    equal = ((references - problem.pixels).abs() <= SAME).all(dim=0).all(dim=0)
+    equal = ((problem.reference_pixels - problem.pixels).abs() <= SAME).all(dim=0).all(dim=0)
     share = float(equal.double().mean())
     words = (
         f"{percent(share)} of the pixels equal the baseline ({problem.baseline.label}) and can get nothing."

@@ -1,6 +1,7 @@
 """What a method is given and what it gives back."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -45,13 +46,20 @@ class Problem:
             return 16
         return max(1, min(8, 600_000 // self.inputs.numel()))
 
+    @cached_property
+    def reference_pixels(self) -> Tensor:
+        """The baseline pictures in [0, 1], `(n, c, h, w)`; worked out once."""
+        if self.baseline is None:
+            raise ParameterError("This method needs a baseline.", "Take 'black' or 'blur'.")
+        return self.baseline.references(self.pixels)
+
     def references(self) -> Tensor:
         """Return the normalised baseline pictures, `(n, c, h, w)`."""
-        return self.model.normalise(self._baseline.references(self.pixels))
+        return self.model.normalise(self.reference_pixels)
 
     def reference(self) -> Tensor:
-        """Return the normalised baseline, `(1, c, h, w)`."""
-        return self.model.normalise(self._baseline.apply(self.pixels))
+        """Return the normalised baseline, `(1, c, h, w)`; of a distribution its mean."""
+        return self.model.normalise(self.reference_pixels.mean(dim=0, keepdim=True))
 
     def generator(self) -> torch.Generator:
         """Return a random generator of its own, at the seed; the global one is never touched."""
@@ -67,12 +75,6 @@ class Problem:
         found = [self.model.outputs(part, self.target) for part in torch.split(inputs, self.batch)]
         outputs: Floats = torch.cat(found).double().numpy()
         return outputs
-
-    @property
-    def _baseline(self) -> Baseline:
-        if self.baseline is None:
-            raise ParameterError("This method needs a baseline.", "Take 'black' or 'blur'.")
-        return self.baseline
 
 
 @dataclass(frozen=True, eq=False)
