@@ -224,10 +224,8 @@ export class FeatureMaps {
   #listen(): void {
     const { root } = this;
     this.#cleanups.push(
-      listen(root, "focus", () => this.#gallery.list.focus({ preventScroll: true })),
-      // While something inside has the focus the root is no stop, or Shift+Tab would never leave it.
-      listen(root, "focusin", () => root.setAttribute("tabindex", "-1")),
-      listen(root, "focusout", () => root.setAttribute("tabindex", "0")),
+      listen(root, "focusin", () => this.#gallery.focus()),
+      listen(root, "focusout", () => this.#gallery.focus()),
       listen(root, "keydown", (event) => this.#key(event)),
     );
   }

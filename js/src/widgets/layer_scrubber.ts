@@ -167,6 +167,7 @@ export class LayerScrubber {
     this.#fillLegend();
     this.#find(this.#query.value);
     this.#rebuild();
+    this.#selected();
   }
 
   #status(status: Status): void {
@@ -214,10 +215,6 @@ export class LayerScrubber {
   #listen(): void {
     const { root } = this;
     this.#cleanups.push(
-      listen(root, "focus", () => this.#strip.track.focus()),
-      // While something inside has the focus the root is no stop, or Shift+Tab would never leave it.
-      listen(root, "focusin", () => root.setAttribute("tabindex", "-1")),
-      listen(root, "focusout", () => root.setAttribute("tabindex", "0")),
       listen(root, "keydown", (event) => this.#key(event)),
       listen(this.#play, "click", () => this.#togglePlay()),
       listen(this.#foldAll, "click", () => this.#toggleAll()),

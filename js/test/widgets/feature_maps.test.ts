@@ -184,7 +184,12 @@ describe("looking closer", () => {
 
   it("keys rove over the tiles, Enter selects, Escape lets go, plus and minus size", async () => {
     await open({ selection: { layer: "layer1.0.relu" } });
-    press(list(), "ArrowRight");
+    const ring = root.querySelector<HTMLElement>(".xw-fm-active")!;
+    expect(ring.hidden).toBe(true);
+    root.focus();
+    expect(ring.hidden).toBe(false);
+    press(root, "ArrowRight");
+    list().focus();
     press(list(), "ArrowRight");
     const id = list().getAttribute("aria-activedescendant")!;
     expect(document.getElementById(id)!.textContent).toBe("channel 2");

@@ -140,6 +140,14 @@ describe("the scrubber", () => {
     expect(folded()).toBe(0);
   });
 
+  it("opens with the block unfolded in which the selected layer lies", async () => {
+    await open({ network: densenet121(), selection: { layer: "features.denseblock2.denselayer4.norm1" } });
+    const unfolded = blocks().filter((block) => block.getAttribute("aria-expanded") === "true");
+    expect(unfolded.map((block) => block.title)).toEqual([
+      "features.denseblock2.denselayer4: 6 layers, fold",
+    ]);
+  });
+
   it("finds layers by name and kind, and goes from one to the next", async () => {
     await open({ selection: { layer: "conv1" } });
     const box = root.querySelector<HTMLInputElement>("input[type=search]")!;
@@ -231,13 +239,16 @@ describe("the scrubber", () => {
     expect(document.querySelector(".xw-layer-scrubber")).toBeNull();
   });
 
-  it("is one stop for Tab that can be left backwards", async () => {
-    await open();
-    root.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
-    expect(root.getAttribute("tabindex")).toBe("-1");
-    root.dispatchEvent(new FocusEvent("focusout", { bubbles: true }));
+  it("takes keys on its root, which keeps the notebook's shortcuts away, but leaves the search box its own", async () => {
+    await open({ selection: { layer: "conv1" } });
     expect(root.getAttribute("tabindex")).toBe("0");
     expect(root.dataset.lmSuppressShortcuts).toBe("true");
+    press(root, "ArrowRight");
+    expect(name()).toBe("bn1");
+    expect(press(root.querySelector("input")!, "ArrowRight").defaultPrevented).toBe(false);
+    expect(press(root.querySelector(".xw-ls-play")!, "Enter").defaultPrevented).toBe(false);
+    press(root, "/");
+    expect(document.activeElement).toBe(root.querySelector("input"));
   });
 });
 

@@ -68,8 +68,6 @@ export class Gallery {
       listen(this.#sizer, "pointermove", (event) => this.#point(event)),
       listen(this.#sizer, "pointerleave", () => this.#leave()),
       listen(this.#sizer, "click", (event) => this.#click(event)),
-      listen(this.list, "focus", () => this.#placeRings()),
-      listen(this.list, "blur", () => this.#placeRings()),
     ];
   }
 
@@ -109,6 +107,11 @@ export class Gallery {
     if (place >= 0) this.#active = place;
     this.#placeRings();
     this.#options();
+  }
+
+  /** The focus moved: the tile under the keyboard is marked while keys reach it. */
+  focus(): void {
+    this.#placeRings();
   }
 
   /** Paint the window. Returns what it shows: first place and the one after the last. */
@@ -273,7 +276,8 @@ export class Gallery {
   }
 
   #placeRings(): void {
-    const focused = this.element.ownerDocument.activeElement === this.list;
+    const focus = this.element.ownerDocument.activeElement;
+    const focused = focus === this.list || (focus !== null && focus === this.element.closest(".xw-root"));
     this.#ring("active", focused && this.#grid.count > 0 ? this.#active : -1);
     const selected = this.#selected === null ? -1 : (this.#shown?.order.indexOf(this.#selected) ?? -1);
     this.#ring("selected", selected);

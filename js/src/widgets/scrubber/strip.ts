@@ -167,7 +167,8 @@ export class Strip {
   /** Sideways always scrubs; up and down only with the focus here, or the page could not be scrolled past. */
   #roll(event: WheelEvent): void {
     const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY);
-    if (!sideways && this.track.ownerDocument.activeElement !== this.track) return;
+    const focused = this.track.closest(".xw-root")?.contains(this.track.ownerDocument.activeElement);
+    if (!sideways && !focused) return;
     event.preventDefault();
     this.#wheel += (sideways ? event.deltaX : event.deltaY) * (event.deltaMode === 1 ? WHEEL_STEP : 1);
     const steps = Math.trunc(this.#wheel / WHEEL_STEP);
