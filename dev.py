@@ -118,13 +118,16 @@ def pytest(closing: list[str]) -> int:
     command = [PYTHON, "-u", "-m", "pytest", "--cov", "--cov-report=term:skip-covered"]
     command += ["--durations=10", "--continue-on-collection-errors"]
     process = subprocess.Popen(
-        list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0
     )
     assert process.stdout is not None
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        if CLOSING.match(line):
-            closing[:] = [line.rstrip()]
+    said = b""
+    while piece := process.stdout.read(4096):  # not by lines: the dots of a line are the progress
+        sys.stdout.buffer.write(piece)
+        sys.stdout.flush()
+        said = (said + piece)[-4096:]
+    lines = said.decode(errors="replace").splitlines()
+    closing[:] = [line for line in lines if CLOSING.match(line)][-1:]
     return process.wait()
 
 
