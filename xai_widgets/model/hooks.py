@@ -23,6 +23,7 @@ OnOutput = Callable[[str, nn.Module, Any], Any]
 
 _locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 _locks_guard = threading.Lock()
+_draws: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
 def lock_of(module: nn.Module) -> threading.RLock:
@@ -42,14 +43,17 @@ def untouched(module: nn.Module, gradients: bool = False) -> Iterator[None]:
     with ExitStack() as undo:
         undo.enter_context(lock_of(module))
         undo.enter_context(same_random_state(module))
-        undo.callback(_restore_modes, [(child, child.training) for child in module.modules()])
+        modes = [(child, child.training) for child in module.modules()]
+        undo.callback(_restore_modes, modes)
         undo.callback(_restore_buffers, _buffers_of(module))
-        undo.callback(_thaw, [p for p in module.parameters() if p.requires_grad])
+        trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        undo.callback(_thaw, trained)
         undo.enter_context(torch.inference_mode(False))
         undo.enter_context(torch.set_grad_enabled(gradients))
-        for child in module.modules():
-            child.training = False  # not .eval(): a model may override train() with side effects
-        for parameter in module.parameters():
+        for child, training in modes:
+            if training:
+                child.training = False  # not .eval(): a model may override train() with side effects
+        for parameter in trained:
             parameter.requires_grad_(False)
         yield
 
@@ -101,21 +105,54 @@ def layer_reached(module: nn.Module, inputs: Tensor) -> str | None:
 
 @contextmanager
 def same_random_state(module: nn.Module | None = None) -> Iterator[None]:
-    """Restore the random state of Python, NumPy and PyTorch (on the module's devices too) at the end."""
+    """Restore the random state of Python, NumPy and PyTorch (on the module's devices too) at the end.
+
+    In evaluation mode hardly a network draws. One that drew nothing at its first run is trusted from then
+    on: to restore the state from the worker thread would undo what a cell draws at the same time.
+    """
+    if module is not None and _draws.get(module) is False:
+        yield
+        return
     parameters = () if module is None else module.parameters()
     devices = sorted({p.device.index for p in parameters if p.device.type == "cuda"})
-    python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=devices):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
+    before = _random_state(devices)
+    try:
+        yield
+    finally:
+        drew = not all(map(torch.equal, _as_tensors(before), _as_tensors(_random_state(devices))))
+        if drew:
+            _restore_random_state(before, devices)
+    if module is not None:
+        _draws[module] = drew or _draws.get(module, False)
+
+
+_RandomState = tuple[Any, Any, Tensor, list[Tensor]]
+
+
+def _random_state(devices: list[int]) -> _RandomState:
+    cuda = [torch.cuda.get_rng_state(device) for device in devices]
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
+
+
+def _as_tensors(state: _RandomState) -> list[Tensor]:
+    python, numpy, torch_state, cuda = state
+    numbers = [torch.tensor([*python[1]]), torch.tensor([*numpy[1].tolist(), *numpy[2:4]])]
+    return [*numbers, torch_state, *cuda]
+
+
+def _restore_random_state(state: _RandomState, devices: list[int]) -> None:
+    python, numpy, torch_state, cuda = state
+    random.setstate(python)
+    np.random.set_state(numpy)
+    torch.set_rng_state(torch_state)
+    for device, one in zip(devices, cuda, strict=True):
+        torch.cuda.set_rng_state(one, device)
 
 
 def _restore_modes(modes: list[tuple[nn.Module, bool]]) -> None:
     for child, training in modes:
-        child.training = training
+        if child.training != training:
+            child.training = training
 
 
 def _thaw(parameters: list[nn.Parameter]) -> None:
