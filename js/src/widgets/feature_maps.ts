@@ -16,7 +16,7 @@ export class FeatureMaps {
   readonly root: HTMLElement;
   #content: Content | null = null;
   #source: Frame | null = null;
-  #scores: ArrayLike<number> | null = null;
+  #scored: { image: unknown; layer: unknown; values: ArrayLike<number> } | null = null;
   #valueSort: Sort = "value";
   #spot: { channel: number; cell: Cell | null } | null = null;
   #kinds = new Map<string, { kind: string; field: number | null }>();
@@ -99,7 +99,7 @@ export class FeatureMaps {
     this.#cleanups.push(
       maps.onFrame((frame) => this.#arrived(frame)),
       maps.onStatus((status) => this.#status(status)),
-      scores.onFrame((frame) => this.#scored(frame)),
+      scores.onFrame((frame) => this.#took(frame)),
       scores.onStatus((status) => this.#scoreStatus(status)),
       input.onFrame((frame) => this.#pictured(frame)),
       layers.onFrame((frame) => this.#described(frame)),
@@ -128,7 +128,7 @@ export class FeatureMaps {
     this.#ask("input", { image }, (frame) => this.#pictured(frame));
     this.#ask("maps", { image, layer }, (frame) => this.#arrived(frame));
     if (this.#sortOf() === "score")
-      this.#ask("scores", { image, layer, target }, (frame) => this.#scored(frame));
+      this.#ask("scores", { image, layer, target }, (frame) => this.#took(frame));
   }
 
   /** A second view of the model asks for what the first one has: the feed says nothing twice. */
@@ -151,20 +151,18 @@ export class FeatureMaps {
     const other = this.#content?.layer !== layer;
     this.#source = frame;
     this.#content = contentOf(frame);
-    if (other) {
-      this.#scores = null;
-      this.#spot = null;
-    }
+    if (other) this.#spot = null;
     this.#showControls();
     this.#arrange();
   }
 
-  #scored(frame: Frame): void {
+  #took(frame: Frame): void {
     const { image, layer, target } = this.client.values;
     const { params } = frame;
     if (params.layer !== layer || params.image !== image) return;
     if (JSON.stringify(params.target ?? null) !== JSON.stringify(target)) return;
-    this.#scores = frame.arrays.scores?.data ?? null;
+    const values = frame.arrays.scores?.data;
+    this.#scored = values ? { image, layer, values } : null;
     this.#arrange();
   }
 
@@ -326,6 +324,12 @@ export class FeatureMaps {
       maps && (wanted === "auto" || this.model.get("scale") === "layer") ? layerRange(maps) : null;
     const chosen = wanted === "auto" ? (whole && whole[0] < 0 ? "blue-red" : "viridis") : wanted;
     return { colormap: chosen, range: this.model.get("scale") === "layer" ? whole : null };
+  }
+
+  /** The scores of what is shown; they may come before their maps, or after the next ones. */
+  get #scores(): ArrayLike<number> | null {
+    const { image, layer } = this.#content ?? {};
+    return this.#scored?.image === image && this.#scored?.layer === layer ? this.#scored!.values : null;
   }
 
   /** Put the channels in order and have them painted. */

@@ -14,7 +14,7 @@ import "../ui/theme.css";
 import "./layer_scrubber.css";
 
 /** From so many layers on, blocks are folded unless somebody unfolds them. */
-const FOLD_ABOVE = 60;
+const FOLD_ABOVE = 80;
 const FAMILY_NAMES: Record<Family, string> = {
   conv: "convolution",
   norm: "normalisation",

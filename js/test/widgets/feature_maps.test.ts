@@ -119,6 +119,25 @@ describe("the maps", () => {
     expect(asked("scores")).toHaveLength(2);
   });
 
+  it("scores that come before their maps are kept, and those of another image never used", async () => {
+    await open({ selection: { layer: "layer1.0.relu" }, latency: { maps: 50 } }, { sort: "score" });
+    await settle(200);
+    const best = (image: number) => {
+      const data = kernel.answer("scores", { image, layer: "layer1.0.relu" }).arrays.scores!
+        .data as Float32Array;
+      return data.indexOf(Math.max(...data));
+    };
+    expect(best(0)).not.toBe(best(1));
+    expect(first()).toBe(best(0));
+    kernel.state({ image: 1 });
+    await settle(200);
+    expect(first()).toBe(best(1));
+    kernel.latency = { scores: 60_000 };
+    kernel.state({ image: 2 });
+    await settle(200);
+    expect(first()).toBe(0);
+  });
+
   it("a layer seen before is there within the frame, without the kernel", async () => {
     await open({ selection: { layer: "conv1" } });
     kernel.state({ layer: "bn1" });

@@ -37,7 +37,7 @@ export class Inspector {
   #mark = h("i", { class: "xw-fm-mark" });
   #bar = h("div", { class: "xw-fm-bar xw-colorbar" }, this.#mark);
   #spot = h("div", { class: "xw-fm-spot" });
-  #figures = h("dl", { class: "xw-fm-figures" });
+  #figures = h("div", { class: "xw-fm-figures" });
   #picture = h("canvas", { class: "xw-fm-picture", role: "img" });
   #where = h("figcaption", { class: "xw-fm-where" });
   #input: Tensor | null = null;
@@ -180,9 +180,7 @@ export class Inspector {
     fill(this.#spot, [h("span", {}, at), h("output", {}, value === null ? "" : signed(value))]);
     this.#spot.dataset.value = value === null ? "" : String(value);
     const figure = (label: string, number: number | undefined | null) =>
-      number === undefined || number === null
-        ? null
-        : h("div", {}, h("dt", {}, label), h("dd", {}, readable(number)));
+      number === undefined || number === null ? null : pair(label, readable(number));
     if (map) {
       fill(this.#figures, [
         figure("mean", statistics.mean?.[channel]),
@@ -194,7 +192,7 @@ export class Inspector {
       const values = content.values!;
       let rank = 1;
       for (let i = 0; i < values.length; i++) if (values[i]! > value!) rank += 1;
-      const place = h("div", {}, h("dt", {}, "rank"), h("dd", {}, `${rank} of ${values.length}`));
+      const place = pair("rank", `${rank} of ${values.length}`);
       fill(this.#figures, [place, figure("score", score)]);
     }
   }
@@ -247,6 +245,11 @@ export class Inspector {
     const y = Math.floor(((event.clientY - frame.top - box.y) / box.height) * map.height);
     this.pointed(x >= 0 && y >= 0 && x < map.width && y < map.height ? { x, y } : null);
   }
+}
+
+/** Not a `dl`: notebooks give those floats and tables of their own. */
+function pair(label: string, text: string): HTMLElement {
+  return h("div", {}, h("span", {}, label), h("output", {}, text));
 }
 
 interface Rect {
