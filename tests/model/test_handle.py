@@ -63,6 +63,11 @@ def test_classes_by_name_and_index(model: Model) -> None:
         Model(nets.plain_cnn(), classes="cat")
 
 
+def test_names_that_do_not_fit_the_outputs_are_refused() -> None:
+    with pytest.raises(InputError, match="2 class names for 5 outputs"):
+        Model(nets.plain_cnn(), classes=["cat", "dog"]).predict(torch.rand(1, 3, 8, 8))
+
+
 Named = namedtuple("Named", ["features", "logits"])
 
 

@@ -162,6 +162,11 @@ class Model:
 
         (logits,) = self._run(work, inputs)
         self.class_count = logits.shape[1]
+        if self.classes is not None and len(self.classes) != self.class_count:
+            raise InputError(
+                f"There are {len(self.classes)} class names for {self.class_count} outputs of the network.",
+                "Give one name an output, in their order, or none.",
+            )
         return logits
 
     def predict(self, inputs: Tensor) -> list[Prediction]:
