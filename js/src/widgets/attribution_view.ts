@@ -261,8 +261,7 @@ export class AttributionView {
     const { dataset } = this.root;
     dataset.phase = status.phase;
     dataset.ms = status.ms === null ? "" : String(Math.round(status.ms));
-    const error = status.error === null || this.#meanSize === 0 ? null : status.error / this.#meanSize;
-    this.#status.show({ ...status, error, bare: this.#frame === null });
+    this.#status.show({ ...status, error: this.#error(status), bare: this.#frame === null });
     this.root.toggleAttribute("data-outdated", this.#frame !== null && !this.#current());
     const { failure } = status;
     if (status.phase === "error" && failure) this.#warn(failure.type, failure.message, failure.hint, true);
@@ -298,6 +297,17 @@ export class AttributionView {
       "The kernel that made this view is busy, or was restarted.",
       "Run the cell again.",
     );
+  }
+
+  /**
+   * The error as a share of the map's mean size. The evidence has worked it out on the values themselves;
+   * the map on the screen is their sum over channels, which is the next best thing.
+   */
+  #error({ phase, error }: Status): number | null {
+    const evidence: Evidence | undefined = this.#frame?.meta?.evidence;
+    const judged = evidence?.checks?.find(({ name }) => name === "convergence")?.figure;
+    if (phase !== "waiting" && this.#current() && typeof judged === "number") return judged || null;
+    return error && this.#meanSize > 0 ? error / this.#meanSize : null;
   }
 
   // -- words -------------------------------------------------------------------------------------------

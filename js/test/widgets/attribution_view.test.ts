@@ -392,6 +392,20 @@ describe("states", () => {
     expect(before.some((place) => (place as HTMLElement).hidden)).toBe(false);
   });
 
+  it("tells the same error as the evidence does, and none where there is nothing left", async () => {
+    const at = await stage();
+    expect(one(at, ".xw-status-text").textContent).toMatch(/^Done · ±3\.0 % · /);
+    const { answer } = at.kernel;
+    at.kernel.answer = (...given) => {
+      const changed = answer.apply(at.kernel, given);
+      if (given[0] === "attribution") changed.meta.evidence.checks[1].figure = 0;
+      return changed;
+    };
+    at.client.select({ target: 2 });
+    await settle();
+    expect(one(at, ".xw-status-text").textContent).toMatch(/^Done · \d+ ms$/);
+  });
+
   it("dims the old picture while a new one is worked out", async () => {
     const at = await stage({ latency: { attribution: 500 } });
     await vi.advanceTimersByTimeAsync(2000);
