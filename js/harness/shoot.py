@@ -2,7 +2,8 @@
 
     python js/harness/shoot.py OUT "panel=layer_scrubber&net=densenet121" ...
 
-Each query is taken light and dark, 700 and 1400 px wide. Needs esbuild (`npm ci` in js) and Chromium (the system's, else Playwright's own).
+Each query is taken light and dark, 700 and 1400 px wide. Needs esbuild (`npm ci`
+in js) and Chromium, the system's or Playwright's own.
 """
 
 import shutil
