@@ -6,7 +6,6 @@ import { type Control, type FieldText, field } from "./field";
 export interface Option {
   value: string;
   label: string;
-  group?: string | undefined;
 }
 
 export interface Select extends Control<string> {
@@ -30,7 +29,10 @@ export function select(options: SelectOptions): Select {
     const key = JSON.stringify(list);
     if (key === known) return;
     known = key;
-    fill(native, grouped(list));
+    fill(
+      native,
+      list.map(({ value, label }) => h("option", { value }, label)),
+    );
     show();
   };
   native.addEventListener("change", () => {
@@ -47,24 +49,4 @@ export function select(options: SelectOptions): Select {
     },
     options: refill,
   };
-}
-
-function grouped(list: readonly Option[]): HTMLElement[] {
-  const out: HTMLElement[] = [];
-  const groups = new Map<string, HTMLOptGroupElement>();
-  for (const { value, label, group } of list) {
-    const option = h("option", { value }, label);
-    if (!group) {
-      out.push(option);
-      continue;
-    }
-    let home = groups.get(group);
-    if (!home) {
-      home = h("optgroup", { label: group });
-      groups.set(group, home);
-      out.push(home);
-    }
-    home.append(option);
-  }
-  return out;
 }

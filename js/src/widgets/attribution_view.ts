@@ -1,6 +1,6 @@
 /** AttributionView: where in the picture the answer comes from, and what speaks for that. */
 
-import { type Plane, plane } from "../draw/plane";
+import { plane } from "../draw/plane";
 import { Client, type Frame, type PanelModel, type Params, type Status, type Values } from "../live/client";
 import { canonical } from "../live/messages";
 import { h, listen, write } from "../ui/element";
@@ -12,6 +12,7 @@ import { Controls, type LayerChoice } from "./attribution/controls";
 import { type Look, Panes } from "./attribution/panes";
 import type { Prediction } from "./attribution/target";
 import { attributionWish, methodOf, needs } from "./attribution/wish";
+import { baselineWords, meanSize, spaced, strongest } from "./attribution/words";
 import "../ui/theme.css";
 import "../ui/controls.css";
 import "./attribution_view.css";
@@ -202,7 +203,6 @@ export class AttributionView {
     const { welcome, values } = this.client;
     if (!this.#visible || !welcome) return;
     const look = this.#look;
-    if (this.#pictureOf === null) this.#reserve();
     this.#panes.paint(look);
     const method = methodOf(welcome, values);
     const label = this.#frame?.meta?.target?.label ?? null;
@@ -213,11 +213,6 @@ export class AttributionView {
     this.#showFrame();
     if (!this.#drawn) this.#showStatus(this.#feed.status);
     this.#drawn = true;
-  }
-
-  #reserve(): void {
-    const image = this.client.welcome?.images[this.client.values.image];
-    if (image) this.#panes.aspect(1, 1);
   }
 
   #showFrame(): void {
@@ -243,10 +238,13 @@ export class AttributionView {
   /** What the picture on the screen shows, which may be older than what the controls wish. */
   #showTitle(frame: Frame): void {
     const { meta, params } = frame;
+    const { welcome } = this.client;
     const chance = this.#chance(meta?.target?.index);
-    const parts = [this.#methodLabel(params), this.#baselineLabel(params), this.#layerLabel(frame)].filter(
-      Boolean,
-    );
+    const parts = [
+      this.#methodLabel(params),
+      welcome && baselineWords(welcome, params.baseline as Params | null),
+      this.#layerLabel(frame),
+    ].filter(Boolean);
     this.#entitle(String(meta?.target?.label ?? ""), chance, parts.join(" · "));
   }
 
@@ -330,21 +328,6 @@ export class AttributionView {
     return this.client.welcome?.methods.find(({ name }) => name === method)?.label ?? String(method ?? "");
   }
 
-  #baselineLabel({ baseline }: Params): string | null {
-    const { welcome } = this.client;
-    if (!welcome || baseline === null || baseline === undefined) return null;
-    const given = baseline as Params;
-    const schema = welcome.baselines.find(({ name }) => name === given.name);
-    if (!schema) return String(given.name);
-    const figures = schema.params.map(({ name, kind, label, unit }) => {
-      if (kind === "image") return welcome.images[Number(given[name])]?.name ?? String(given[name]);
-      return kind === "color"
-        ? String(given[name])
-        : `${short(label || name, schema.label)} ${given[name]}${unit ? ` ${unit}` : ""}`;
-    });
-    return [`${schema.label} baseline`, ...(figures.length ? [`(${figures.join(", ")})`] : [])].join(" ");
-  }
-
   #layerLabel({ meta, params }: Frame): string | null {
     const layer = meta?.layer ?? params.layer;
     return layer ? `at ${layer}` : null;
@@ -403,31 +386,6 @@ export class AttributionView {
     };
     return moves[key] ?? null;
   }
-}
-
-function meanSize(map: Plane): number {
-  let sum = 0;
-  for (const q of map.data) sum += Math.abs(map.scale * (q - map.zero));
-  return sum / Math.max(1, map.data.length);
-}
-
-function strongest(map: Plane): { x: number; y: number; value: number } {
-  let at = 0;
-  for (let i = 0; i < map.data.length; i++) {
-    if (Math.abs(map.data[i]! - map.zero) > Math.abs(map.data[at]! - map.zero)) at = i;
-  }
-  return { x: at % map.width, y: Math.floor(at / map.width), value: map.scale * (map.data[at]! - map.zero) };
-}
-
-/** "blur σ" of the baseline "Blur" is "σ". */
-function short(label: string, owner: string): string {
-  return label.toLowerCase().startsWith(`${owner.toLowerCase()} `) ? label.slice(owner.length + 1) : label;
-}
-
-/** "OutOfMemoryError" reads better as "Out of memory error". */
-function spaced(name: string): string {
-  const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 interface RenderContext {

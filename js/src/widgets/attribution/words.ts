@@ -1,0 +1,45 @@
+/** Maps and wishes in words and figures. */
+
+import type { Plane } from "../../draw/plane";
+import type { Params, Welcome } from "../../live/client";
+
+/** "Blur baseline (σ 10 px)"; null where the method has none. */
+export function baselineWords(welcome: Welcome, baseline: Params | null | undefined): string | null {
+  if (baseline === null || baseline === undefined) return null;
+  const schema = welcome.baselines.find(({ name }) => name === baseline.name);
+  if (!schema) return String(baseline.name);
+  const chosen = schema.params.filter(({ kind }: { kind: string }) => kind !== "images");
+  const figures = chosen.map(({ name, kind, label, unit }) => {
+    const value = baseline[name];
+    if (kind === "image") return welcome.images[Number(value)]?.name ?? String(value);
+    if (kind === "color") return String(value);
+    return `${short(label || name, schema.label)} ${value}${unit ? ` ${unit}` : ""}`;
+  });
+  const label = schema.label.charAt(0).toUpperCase() + schema.label.slice(1);
+  return figures.length > 0 ? `${label} baseline (${figures.join(", ")})` : `${label} baseline`;
+}
+
+/** "blur σ" of the baseline "Blur" is "σ". */
+function short(label: string, owner: string): string {
+  return label.toLowerCase().startsWith(`${owner.toLowerCase()} `) ? label.slice(owner.length + 1) : label;
+}
+
+export function meanSize(map: Plane): number {
+  let sum = 0;
+  for (const q of map.data) sum += Math.abs(map.scale * (q - map.zero));
+  return sum / Math.max(1, map.data.length);
+}
+
+export function strongest(map: Plane): { x: number; y: number; value: number } {
+  let at = 0;
+  for (let i = 0; i < map.data.length; i++) {
+    if (Math.abs(map.data[i]! - map.zero) > Math.abs(map.data[at]! - map.zero)) at = i;
+  }
+  return { x: at % map.width, y: Math.floor(at / map.width), value: map.scale * (map.data[at]! - map.zero) };
+}
+
+/** "OutOfMemoryError" reads better as "Out of memory error". */
+export function spaced(name: string): string {
+  const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
