@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import xai_widgets
 from xai_widgets.doctor import Finding, Report, _kernel, _numbers, doctor, find_browser, find_host
 
 # By import_module: the package's `doctor` is the function.
@@ -175,3 +176,8 @@ def test_a_report_reads_as_lines():
     assert not report.ok
     assert repr(report) == str(report)
     assert Path(module.__file__).name == "doctor.py"
+
+
+def test_the_package_offers_the_function_whatever_was_imported_first():
+    assert callable(xai_widgets.doctor)
+    assert xai_widgets.doctor().findings
