@@ -122,7 +122,7 @@ def test_gradients_equal_captum(load: Any, name: str) -> None:
 
 @NAMES
 def test_integrated_gradients_agree_with_captum_and_are_complete(load: Any, name: str) -> None:
-    """Within 4 % of Captum at 512 nodes, and the completeness gap below 1 % at the last step."""
+    """Within 4 % of Captum at 512 nodes (large networks 128), and the completeness gap below 1 % at the last step."""
     model, pictures = load(name)
     for picture in pictures:
         found = explain(model, picture, "integrated_gradients")
@@ -131,10 +131,7 @@ def test_integrated_gradients_agree_with_captum_and_are_complete(load: Any, name
         assert gap is not None and error is not None
         assert gap < 0.01 and found.evidence["completeness"].verdict == "holds"
         assert found.evidence.evaluations <= 128
-    if name == "squeezenet":
-        picture = pictures[0]
-        found = explain(model, picture, "integrated_gradients")
-    nodes = 256 if name in ("squeezenet", "mobilenet") else 512
+    nodes = 128 if name in ("squeezenet", "mobilenet") else 512
     theirs = attr.IntegratedGradients(model.module).attribute(
         picture[None],
         torch.zeros_like(picture[None]),
