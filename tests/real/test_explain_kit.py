@@ -122,7 +122,7 @@ def test_gradients_equal_captum(load: Any, name: str) -> None:
 
 @NAMES
 def test_integrated_gradients_agree_with_captum_and_are_complete(load: Any, name: str) -> None:
-    """Within 4 % of Captum at 512 nodes (large networks 128), and the completeness gap below 1 % at the last step."""
+    """Within 4 % of Captum at 512 nodes (128 for large networks), and a completeness gap below 1 %."""
     model, pictures = load(name)
     for picture in pictures:
         found = explain(model, picture, "integrated_gradients")
