@@ -1,5 +1,6 @@
 """The logits in whatever a network gives back."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -61,10 +62,15 @@ def with_tensor(output: Any, old: Tensor, new: Tensor) -> Any:
     if isinstance(output, (tuple, list)):
         return type(output)(with_tensor(entry, old, new) for entry in output)
     if isinstance(output, dict):
-        replaced = type(output)(output)
+        replaced = copy.copy(output)  # keeps what a subclass such as ModelOutput needs
         for name, entry in output.items():
             replaced[name] = with_tensor(entry, old, new)
         return replaced
+    if is_dataclass(output) and not isinstance(output, type):
+        twin: Any = copy.copy(output)
+        for field in fields(output):
+            object.__setattr__(twin, field.name, with_tensor(getattr(output, field.name), old, new))
+        return twin
     return output
 
 
