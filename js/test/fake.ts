@@ -446,6 +446,7 @@ const method = (
   needs,
   signed: name !== "occlusion",
   params,
+  baseline: name === "occlusion" ? { name: "color", color: "#808080" } : null,
   invalid,
 });
 

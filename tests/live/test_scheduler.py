@@ -1,5 +1,7 @@
 """The newest wish runs in small steps; the rest is dropped, and closed where its steps are made."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -171,3 +173,27 @@ def test_cancelled_work_is_closed_without_another_step() -> None:
     assert after.ended.wait(PATIENCE)
     assert trace == ["closed"]
     assert log.values == []
+
+
+def test_a_process_that_ends_while_work_runs_ends_cleanly() -> None:
+    code = """
+import torch, xai_widgets as xw
+net = torch.nn.Sequential(torch.nn.Conv2d(3, 32, 7, padding=3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
+                          torch.nn.Flatten(), torch.nn.Linear(32, 5))
+explorer = xw.explore(net, torch.rand(3, 96, 96))
+wish = explorer.attribution.wish() | {"method": "smooth_grad"}
+explorer.scene.receive({"type": "request", "client": "a", "topic": "attribution", "seq": 1, "params": wish}, [])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "terminate" not in done.stderr
+
+
+def test_a_stopped_scheduler_takes_nothing_more() -> None:
+    scheduler, log, trace = Scheduler("stopped"), Log(), []
+    scheduler.submit(Job("a", lambda: counting(1, trace), log))
+    assert log.ended.wait(PATIENCE)
+    scheduler.stop()
+    scheduler.submit(Job("b", lambda: counting(1, trace), log))
+    assert scheduler.wait_idle(0)
+    assert not any(thread.name == "stopped" for thread in threading.enumerate())

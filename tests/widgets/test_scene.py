@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -59,6 +60,19 @@ def test_scores_are_gradient_times_activation(page: Page) -> None:
     expected = (inside * inside.grad).sum((0, 2, 3)).detach().numpy()
     frame = page.ask("scores", image=0, layer="2.1", target=2)
     assert page.array(frame, "scores") == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_scores_of_tokens_belong_to_their_features() -> None:
+    torch.manual_seed(0)
+    vit = torchvision.models.VisionTransformer(32, 8, 2, 2, 12, 24, num_classes=3)
+    torch.nn.init.normal_(vit.heads.head.weight)
+    explorer = xw.explore(vit, torch.rand(3, 32, 32))
+    page = Page(explorer.strip)
+    frame = page.ask("scores", image=0, layer="encoder.layers.encoder_layer_0", target=1)
+    assert page.array(frame, "scores").shape == (12,)
+    maps = page.ask("maps", image=0, layer="encoder.layers.encoder_layer_0")
+    assert page.array(maps, "maps").shape == (12, 4, 4)
+    explorer.close()
 
 
 def test_the_other_layers_follow_unasked(page: Page) -> None:

@@ -6,6 +6,7 @@ asked again. Of several wishes the one that has shown least goes first, so that 
 picture before any is refined.
 """
 
+import atexit
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -61,10 +62,13 @@ class Scheduler:
         self._changed = threading.Condition()
         self._running: Job | None = None
         self._thread: threading.Thread | None = None
+        self._stopped = False
 
     def submit(self, job: Job) -> None:
         """Put a job in the queue, in the place of an older one with the same key."""
         with self._changed:
+            if self._stopped:
+                return
             self._drop(job.key)
             self._jobs[job.key] = job
             if self._thread is None or not self._thread.is_alive():
@@ -89,6 +93,15 @@ class Scheduler:
         with self._changed:
             return self._changed.wait_for(lambda: not self._jobs and self._running is None, timeout)
 
+    def stop(self, timeout: float = 30.0) -> None:
+        """Drop everything, finish the step that is being made, and end the thread."""
+        self.cancel(lambda key: True)
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
     def current(self, job: Job) -> bool:
         """Whether the job is still wished."""
         with self._changed:
@@ -100,7 +113,7 @@ class Scheduler:
             self._dropped.append(job)
 
     def _work(self) -> None:
-        while True:
+        while not self._stopped:
             self._turn()
 
     def _turn(self) -> None:
@@ -108,7 +121,7 @@ class Scheduler:
         with self._changed:
             self._running = None
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._dropped or self._next() is not None)
+            self._changed.wait_for(lambda: self._stopped or self._dropped or self._next() is not None)
             dropped, self._dropped = self._dropped, []
             job = self._running = self._next()
         for old in dropped:
@@ -157,4 +170,7 @@ def _close(job: Job) -> None:
 @cache
 def worker() -> Scheduler:
     """Return the one scheduler of this process."""
-    return Scheduler()
+    scheduler = Scheduler()
+    # An interpreter that goes away under a thread that runs torch aborts the process.
+    atexit.register(scheduler.stop)
+    return scheduler

@@ -39,7 +39,7 @@ class Explorer(ipywidgets.VBox):
     channel = traitlets.Int(None, allow_none=True, help="the channel of the layer")
     method = traitlets.Unicode("", help="a name of METHODS")
     params = traitlets.Dict(help="the method's parameters that differ from their defaults")
-    baseline = traitlets.Any(help="a Baseline, its name, or its dict")
+    baseline = traitlets.Any(help="a Baseline, its name, or its dict; empty for the method's own")
     seed = traitlets.Int(0, help="seeds whatever the method draws")
     panels = traitlets.List(list(PANELS), help="which panels are shown")
 

@@ -32,7 +32,9 @@ class FeatureMaps(Panel):
     channel: Any = followed("channel")
     sort = shown(traitlets.Enum(SORTS, "index"), "what the maps are ordered by")
     scale = shown(traitlets.Enum(("map", "layer"), "map"), "one colour scale a map, or one for the layer")
-    colormap = shown(traitlets.Unicode("viridis"), "the name of a colour map")
+    colormap = shown(
+        traitlets.Unicode("auto"), 'the name of a colour map; "auto" chooses by the signs in the layer'
+    )
     tile = shown(traitlets.Int(72), "the side of a tile in pixels")
 
     @property
@@ -66,13 +68,19 @@ class FeatureMaps(Panel):
         maps, order = self.maps, self.order()
         if maps.ndim == 1:
             return snapshots.bars([(f"{i}", float(maps[i])) for i in order[:16]])
+        shown = order[:64]
         span = (float(maps.min()), float(maps.max()))
-        ranges = [
-            span if self.scale == "layer" else (float(maps[i].min()), float(maps[i].max()))
-            for i in order[:64]
+        spans = [
+            span if self.scale == "layer" else (float(maps[i].min()), float(maps[i].max())) for i in shown
         ]
-        tiles = [
-            render.colorize(maps[i] - low, self.colormap, sign="positive", limits=(0.0, high - low))
-            for i, (low, high) in zip(order[:64], ranges, strict=True)
-        ]
-        return snapshots.grid(tiles, self.tile)
+        return snapshots.grid(
+            [self._tile(maps[i], *ends, span[0] < 0) for i, ends in zip(shown, spans, strict=True)], self.tile
+        )
+
+    def _tile(self, values: NDArray[np.float32], low: float, high: float, signed: bool) -> NDArray[np.uint8]:
+        if self.colormap != "auto":
+            return render.colorize(values - low, self.colormap, sign="positive", limits=(0.0, high - low))
+        if not signed:
+            return render.colorize(values, "viridis", sign="positive", limits=(0.0, high))
+        limit = max(abs(low), abs(high))
+        return render.colorize(values, "blue-red", limits=(-limit, limit))

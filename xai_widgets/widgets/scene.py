@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ..anytime import Step
-from ..errors import InputError, NotValidError, ParameterError, did_you_mean
+from ..errors import InputError, ParameterError, did_you_mean
 from ..explain import METHODS
 from ..inputs import baselines, images
 from ..inputs.images import Picture
@@ -56,8 +56,8 @@ class Scene:
         self._speaking = threading.local()
         tree = self.tree(0)
         cam = METHODS["grad_cam"].valid(self.model, tree) is None
-        first: dict[str, Any] = {"method": "grad_cam" if cam else "integrated_gradients", "baseline": "black"}
-        first |= {"layer": _first_layer(tree), "params": {}}
+        first: dict[str, Any] = {"method": "grad_cam" if cam else "integrated_gradients", "baseline": {}}
+        first |= {"layer": tree.default_layer(), "params": {}}
         self.selection = Selection(
             self._check, **(first | {k: v for k, v in values.items() if v is not None})
         )
@@ -289,10 +289,3 @@ class _Pixels(Sequence[torch.Tensor]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         return self._scene.pixels(index)
-
-
-def _first_layer(tree: LayerTree) -> str | None:
-    try:
-        return tree.default_cam()
-    except NotValidError:
-        return tree.viewable[-1].name if tree.viewable else None

@@ -22,7 +22,7 @@ class Selection(traitlets.HasTraits):
     channel = traitlets.Int(None, allow_none=True, help="the channel of the layer")
     method = traitlets.Unicode("", help="a name of METHODS")
     params = traitlets.Dict(help="the method's parameters that differ from their defaults")
-    baseline = traitlets.Any(help="a Baseline, its name, or its dict")
+    baseline = traitlets.Any(help="a Baseline, its name, or its dict; empty for the method's own")
     seed = traitlets.Int(0, help="seeds whatever the method draws")
 
     def __init__(self, check: Any, **values: Any) -> None:

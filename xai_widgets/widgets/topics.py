@@ -195,7 +195,7 @@ def _scores(scene: "Scene", params: Params) -> torch.Tensor:
     inputs = scene.inputs(params["image"])
     target = resolve(params["target"], scene.model, inputs)
     _, activation, gradient = scene.model.layer_gradients(inputs, target, layer.name)
-    return (activation * gradient)[0].flatten(1).sum(1) if activation.ndim > 2 else (activation * gradient)[0]
+    return as_maps(activation * gradient, layer)[0].flatten(1).sum(1)
 
 
 def _show_scores(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:

@@ -61,24 +61,23 @@ export function extent(map: Plane): [number, number] {
   return ends[0] <= ends[1] ? [ends[0], ends[1]] : [ends[1], ends[0]];
 }
 
-const sizes = new WeakMap<object, Float64Array>();
+const orders = new WeakMap<object, Map<Sign, Float64Array>>();
 
-/** |values| in rising order. Kept as long as the numbers live, so that a clip slider costs nothing. */
-function sortedSizes(map: Plane): Float64Array {
-  const known = sizes.get(map.data);
-  if (known) return known;
-  const sorted = new Float64Array(map.data.length);
-  for (let i = 0; i < sorted.length; i++) {
-    sorted[i] = signed(map.scale * (map.data[i]! - map.zero), "absolute");
+/** The part that `sign` names in rising order. Kept as long as the numbers live, so that a slider costs nothing. */
+function inOrder(map: Plane, sign: Exclude<Sign, "both">): Float64Array {
+  const known = orders.get(map.data) ?? new Map<Sign, Float64Array>();
+  orders.set(map.data, known);
+  let order = known.get(sign);
+  if (!order) {
+    order = Float64Array.from(map.data, (q) => signed(map.scale * (q - map.zero), sign)).sort();
+    known.set(sign, order);
   }
-  sorted.sort();
-  sizes.set(map.data, sorted);
-  return sorted;
+  return order;
 }
 
 /** Percentile of |values|, linear interpolation as in numpy. */
 export function percentile(map: Plane, percent: number): number {
-  const sorted = sortedSizes(map);
+  const sorted = inOrder(map, "absolute");
   if (sorted.length === 0) return 0;
   const place = (percent / 100) * (sorted.length - 1);
   const left = Math.min(Math.floor(place), sorted.length - 1);
@@ -89,7 +88,7 @@ export function percentile(map: Plane, percent: number): number {
 
 /** What the two ends of the colour map stand for; the same limit whatever the sign. */
 export function clipRange(map: Plane, percent: number, sign: Sign): [number, number] {
-  const sorted = sortedSizes(map);
+  const sorted = inOrder(map, "absolute");
   const limit = percentile(map, percent) || (sorted[sorted.length - 1] ?? 0);
   return [sign === "both" ? -limit : 0, limit];
 }
@@ -97,12 +96,7 @@ export function clipRange(map: Plane, percent: number, sign: Sign): [number, num
 /** The smallest size that is among the strongest `percent` of a map: ties are in, zeros never. */
 export function topThreshold(map: Plane, percent: number, sign: Sign): number {
   if (percent >= 100) return 0;
-  const sorted = sign === "both" || sign === "absolute" ? sortedSizes(map) : sortedPart(map, sign);
+  const sorted = inOrder(map, sign === "both" ? "absolute" : sign);
   const count = Math.max(1, Math.floor((sorted.length * percent) / 100 + 0.5));
   return Math.max(sorted[sorted.length - count] ?? 0, Number.MIN_VALUE);
-}
-
-function sortedPart(map: Plane, sign: Sign): Float64Array {
-  const part = Float64Array.from(map.data, (q) => signed(map.scale * (q - map.zero), sign));
-  return part.sort();
 }

@@ -37,6 +37,8 @@ export interface MethodSchema {
   needs: string[];
   signed: boolean;
   params: ParamSchema[];
+  /** The baseline it takes where none is selected. */
+  baseline: Params | null;
   /** Why the method is not valid for this model; null where it is. */
   invalid: string | null;
 }

@@ -149,7 +149,7 @@ describe("what is asked", () => {
     const asked = (method: string) =>
       attributionWish(given, { ...values, method, baseline: { name: "distribution" } })!.baseline;
     expect(asked("integrated_gradients")).toEqual({ name: "distribution" });
-    expect(asked("occlusion")).toEqual({ name: "black" });
+    expect(asked("occlusion")).toEqual({ name: "color", color: "#808080" });
   });
 
   it("falls back on the first method for an unknown one, and on nothing where there is none", () => {

@@ -77,7 +77,7 @@ export class Controls {
     onChange: (name) => this.#rebaseline({ name }),
   });
   #baselineParams = new Parameters((name, value) =>
-    this.#rebaseline({ ...this.#known!.values.baseline, [name]: value }),
+    this.#rebaseline({ ...baselineValue(this.#known!.welcome, this.#known!.values), [name]: value }),
   );
   #baselineGroup: HTMLElement;
   #opacity = slider({
@@ -240,7 +240,7 @@ export class Controls {
     this.#baseline.options(fitting.map(({ name, label }) => ({ value: name, label: capital(label) })));
     const baseline = baselineOf(welcome, values);
     this.#baseline.set(baseline?.name ?? "");
-    this.#baselineParams.show(baseline?.params ?? [], values.baseline, names(welcome));
+    this.#baselineParams.show(baseline?.params ?? [], baselineValue(welcome, values) ?? {}, names(welcome));
   }
 
   #showLook({ look, signed }: Known): void {
@@ -276,10 +276,8 @@ export class Controls {
   }
 
   #rebaseline(given: Record<string, unknown>): void {
-    const schema =
-      this.#known!.welcome.baselines.find(({ name }) => name === given.name) ??
-      baselineOf(this.#known!.welcome, this.#known!.values);
-    if (schema) this.actions.select({ baseline: baselineValue(schema, given) });
+    const { welcome, values } = this.#known!;
+    this.actions.select({ baseline: baselineValue(welcome, { ...values, baseline: given }) ?? {} });
   }
 }
 

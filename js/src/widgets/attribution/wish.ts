@@ -17,10 +17,21 @@ export function baselinesFor(welcome: Greeting, method: MethodSchema | undefined
   return welcome.baselines.filter(({ name }) => many || name !== DISTRIBUTION);
 }
 
-/** The selected baseline; one that the method cannot take gives way to the first that it can. */
+/** The selected baseline; the method's own where none is selected, or one that the method cannot take. */
 export function baselineOf(welcome: Greeting, values: Values): BaselineSchema | undefined {
-  const fitting = baselinesFor(welcome, methodOf(welcome, values));
-  return fitting.find(({ name }) => name === values.baseline.name) ?? fitting[0];
+  const method = methodOf(welcome, values);
+  const fitting = baselinesFor(welcome, method);
+  const named = (name: unknown) => fitting.find((schema) => schema.name === name);
+  return named(values.baseline.name) ?? named(method?.baseline?.name) ?? fitting[0];
+}
+
+/** That baseline with all its parameters, so that one wish has one key. */
+export function baselineValue(welcome: Greeting, values: Values): Params | null {
+  const schema = baselineOf(welcome, values);
+  const own = methodOf(welcome, values)?.baseline ?? {};
+  if (!schema) return null;
+  const given = [values.baseline, own].find(({ name }) => name === schema.name) ?? {};
+  return { name: schema.name, ...complete(schema.params, given) };
 }
 
 export function needs(
@@ -30,17 +41,11 @@ export function needs(
   return method?.needs.includes(what) ?? false;
 }
 
-/** The baseline with all its parameters, so that one wish has one key. */
-export function baselineValue(schema: BaselineSchema, given: Params): Params {
-  return { name: schema.name, ...complete(schema.params, given) };
-}
-
 /** The params of topic "attribution"; what the method does not need is null, so that it can't miss the cache. */
 export function attributionWish(welcome: Greeting, values: Values): Params | null {
   const method = methodOf(welcome, values);
   if (!method) return null;
-  const schema = baselineOf(welcome, values);
-  const baseline = needs(method, "baseline") && schema ? baselineValue(schema, values.baseline) : null;
+  const baseline = needs(method, "baseline") ? baselineValue(welcome, values) : null;
   return {
     image: values.image,
     target: values.target,
