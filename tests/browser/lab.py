@@ -351,7 +351,10 @@ def check(path: Path, seconds: float = 180) -> bool:
         failure = ""
         try:
             notebook.run_all(seconds)
-            for selector in PAINTED.values():
+            # Running all cells ends at the last one, and a panel that is out of sight does no work.
+            for selector in reversed(PAINTED.values()):
+                panel = notebook.page.locator(selector.partition("[")[0]).first
+                panel.scroll_into_view_if_needed()
                 notebook.page.wait_for_selector(selector, timeout=seconds * 1000)
         except (AssertionError, Error) as error:
             failure = str(error)
