@@ -65,9 +65,9 @@ def __dir__() -> list[str]:
 
 class _Package(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
-        # Importing the subpackage binds it here, where users expect the function of the same name.
-        if name == "explain" and isinstance(value, ModuleType):
-            value = value.explain
+        # Importing a submodule binds its name here, where users expect the function of that name.
+        if _HOMES.get(name) == name and isinstance(value, ModuleType):
+            value = getattr(value, name)
         super().__setattr__(name, value)
 
 

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -279,13 +278,3 @@ LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _kernel,
     _browser,
 )
-
-
-class _Callable(ModuleType):
-    # `xai_widgets.doctor` is a function to users, and this module to the import system, which binds the
-    # name to it on import.
-    def __call__(self) -> Report:
-        return doctor()
-
-
-sys.modules[__name__].__class__ = _Callable

@@ -178,11 +178,12 @@ def test_cancelled_work_is_closed_without_another_step() -> None:
 def test_a_process_that_ends_while_work_runs_ends_cleanly() -> None:
     code = """
 import torch, xai_widgets as xw
-net = torch.nn.Sequential(torch.nn.Conv2d(3, 32, 7, padding=3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
-                          torch.nn.Flatten(), torch.nn.Linear(32, 5))
+nn = torch.nn
+net = nn.Sequential(nn.Conv2d(3, 32, 7), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 5))
 explorer = xw.explore(net, torch.rand(3, 96, 96))
 wish = explorer.attribution.wish() | {"method": "smooth_grad"}
-explorer.scene.receive({"type": "request", "client": "a", "topic": "attribution", "seq": 1, "params": wish}, [])
+request = {"type": "request", "client": "a", "topic": "attribution", "seq": 1, "params": wish}
+explorer.scene.receive(request, [])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -149,9 +149,9 @@ def test_close_frees_everything(model: xw.Model) -> None:
 def test_panels_switch_on_and_off(explorer: xw.Explorer) -> None:
     explorer.panels = ["layers", "attribution"]
     assert explorer.strip.panels == ["layers", "attribution"]
-    assert "xw-off" in explorer.features._dom_classes and "xw-off" not in explorer.layers._dom_classes
+    assert "xw-no-features" in explorer._dom_classes and "xw-no-layers" not in explorer._dom_classes
     explorer.strip.panels = ["features"]
-    assert explorer.panels == ["features"] and "xw-off" not in explorer.features._dom_classes
+    assert explorer.panels == ["features"] and "xw-no-features" not in explorer._dom_classes
 
 
 def test_evidence_can_be_observed(explorer: xw.Explorer, page: Page) -> None:

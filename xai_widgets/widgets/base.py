@@ -97,6 +97,21 @@ class Panel(anywidget.AnyWidget):
     def _receive(self, _: Any, content: object, buffers: list[memoryview]) -> None:
         self.scene.receive(content, buffers)
 
+    def open(self) -> None:
+        """Open the panel's comm."""
+        super().open()
+        self._hear_everywhere()
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        super()._send(msg, buffers)
+        self._hear_everywhere()
+
+    def _hear_everywhere(self) -> None:
+        # ipykernel 7.4 sends a comm's input to the shell that last published on it, `comm_open` included:
+        # the main one, where it waits for the running cell. Forgotten, the browser's own subshell decides.
+        if self.comm is not None:
+            vars(self.comm).pop("_reply_subshell_id", None)
+
     def _should_send_property(self, key: str, value: Any) -> bool:
         # The selection travels over the data channel; published here, it would also move this panel's
         # input to the shell that a running cell blocks.

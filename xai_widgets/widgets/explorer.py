@@ -121,8 +121,9 @@ class Explorer(ipywidgets.VBox):
         return [self.strip, self.layers, cells]
 
     def _arrange(self, _: Any = None) -> None:
-        for name, panel in self._named().items():
-            (panel.remove_class if name in self.panels else panel.add_class)("xw-off")
+        # On the root: anywidget's views do not follow changes of their own classes.
+        for name in PANELS:
+            (self.remove_class if name in self.panels else self.add_class)(f"xw-no-{name}")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return base.with_picture(super()._repr_mimebundle_(**kwargs), self)

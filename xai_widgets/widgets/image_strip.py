@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from . import snapshots, topics
 from .base import Panel
-from .traits import followed
+from .traits import followed, shown
 
 PANELS = ("layers", "features", "attribution", "predictions")
 
@@ -20,9 +20,10 @@ class ImageStrip(Panel):
     follows = ("image",)
 
     image: Any = followed("image")
-    panels = traitlets.List(
-        traitlets.Enum(PANELS), list(PANELS), help="which panels of the explorer are shown"
-    ).tag(sync=True, echo_update=False)
+    panels = shown(
+        traitlets.List(traitlets.Enum(PANELS), None, allow_none=True),
+        "which panels of the explorer are shown; None where there is none around it",
+    )
 
     def add(self, source: Any, name: str | None = None) -> int:
         """Add an image and select it; return its index."""

@@ -253,9 +253,7 @@ class Scene:
         if key == "method" and value not in METHODS:
             raise ParameterError(f"No method is called {value!r}.", did_you_mean(str(value), METHODS))
         if key == "baseline":
-            return (
-                value if isinstance(value, dict) and self.baseline(value) else self.baseline(value).to_json()
-            )
+            return self.baseline(value).to_json() if value else {}
         return value
 
     def _check_image(self, value: Any) -> int:
