@@ -15,7 +15,7 @@ from . import base, snapshots, topics
 from .scene import Scene
 from .selection import Follow
 
-COLOUR, CHOSEN = "#7a8794", "#1976d2"
+COLOUR, CHOSEN, FAINT = "#7a8794", "#1976d2", "#80808060"
 NAME_LENGTH = 22
 TITLE = "Predictions"
 
@@ -111,7 +111,7 @@ class Predictions(ipywidgets.VBox):
         self.top = tuple(found[: self.count])
         shown = self.top[::-1]
         with self._bars.hold_sync():
-            self._bars.x = [_short(entry, self.top) for entry in shown]
+            self._bars.x = [f"{_short(entry, self.top)}  {_percent(entry.probability)}" for entry in shown]
             self._bars.y = [entry.probability for entry in shown]
             self._paint()
 
@@ -135,6 +135,10 @@ def _short(entry: Prediction, among: tuple[Prediction, ...]) -> str:
     return f"{name} #{entry.index}" if twins > 1 else name
 
 
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.0005 else "< 0.1%"
+
+
 def _chart() -> tuple[bqplot.Bars, bqplot.Figure]:
     names, share = bqplot.OrdinalScale(), bqplot.LinearScale(min=0.0, max=1.0)
     bars = bqplot.Bars(
@@ -142,17 +146,15 @@ def _chart() -> tuple[bqplot.Bars, bqplot.Figure]:
     )
     bars.interactions = {"click": "select", "hover": "tooltip"}
     bars.tooltip = bqplot.Tooltip(fields=["x", "y"], labels=["class", "probability"], formats=["", ".3f"])
-    bars.label_display = True
-    bars.label_display_format = ".1%"
     axes = [
-        bqplot.Axis(scale=names, side="left", grid_lines="none"),
-        bqplot.Axis(scale=share, tick_format=".0%", num_ticks=3, grid_lines="none"),
+        bqplot.Axis(scale=names, side="left", grid_lines="none", color="transparent"),
+        bqplot.Axis(scale=share, tick_format=".0%", num_ticks=3, grid_lines="none", color=FAINT),
     ]
     figure = bqplot.Figure(
         marks=[bars],
         axes=axes,
-        fig_margin={"top": 4, "bottom": 28, "left": 150, "right": 48},
-        layout={"height": "220px", "width": "auto", "min_width": "0"},
+        fig_margin={"top": 4, "bottom": 28, "left": 190, "right": 24},
+        layout={"height": "190px", "width": "auto", "min_width": "0"},
         background_style={"fill": "transparent"},
     )
     return bars, figure

@@ -10,9 +10,11 @@ export class Painter {
   constructor(
     private readonly element: HTMLElement,
     private readonly paint: () => void,
+    /** What may change its size while the element keeps its own. */
+    ...parts: HTMLElement[]
   ) {
     const resize = new ResizeObserver(() => this.invalidate());
-    resize.observe(element);
+    for (const sized of [element, ...parts]) resize.observe(sized);
     const sight = new IntersectionObserver((entries) => this.#sighted(entries), { rootMargin: "200px" });
     sight.observe(element);
     this.#observers.push(

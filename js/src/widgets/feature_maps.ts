@@ -18,7 +18,10 @@ export class FeatureMaps {
   #source: Frame | null = null;
   #scored: { image: unknown; layer: unknown; values: ArrayLike<number> } | null = null;
   #valueSort: Sort = "value";
+  /** Where a person points, or pointed last; null before. */
   #spot: { channel: number; cell: Cell | null } | null = null;
+  /** What is looked at as long as nobody points: the selected channel, else the first in the order. */
+  #first = 0;
   #kinds = new Map<string, { kind: string; field: number | null }>();
   #feeds: Record<"maps" | "scores" | "input" | "layers", Feed>;
   #painter: Painter;
@@ -44,10 +47,10 @@ export class FeatureMaps {
     this.#gallery = new Gallery({
       scrolled: () => this.#painter.invalidate(),
       pointed: (channel, cell) => this.#point(channel, cell),
-      left: () => this.#point(this.client.values.channel ?? this.#spot?.channel ?? 0, null),
+      left: () => this.#point(this.client.values.channel ?? this.#spot?.channel ?? this.#first, null),
       chose: (channel) => this.#choose(channel),
     });
-    this.#inspector = new Inspector((cell) => this.#point(this.#spot?.channel ?? 0, cell));
+    this.#inspector = new Inspector((cell) => this.#point(this.#spot?.channel ?? this.#first, cell));
     this.#gallery.list.setAttribute("aria-label", "Channels");
     this.#controls = new Controls((trait, value) => this.#set(trait, value));
     this.root = h(
@@ -347,7 +350,7 @@ export class FeatureMaps {
       { content, order, keys, tile: this.#tile(), label, summary, ...this.#colours() },
       selected,
     );
-    this.#spot ??= { channel: selected ?? order[0] ?? 0, cell: null };
+    this.#first = selected ?? order[0] ?? 0;
     Object.assign(this.root.dataset, { sort, first: String(order[0] ?? "") });
     this.#painter.invalidate();
   }
@@ -380,8 +383,8 @@ export class FeatureMaps {
 
   #inspect(): void {
     const content = this.#content;
-    const spot = this.#spot;
-    if (!content || !spot || spot.channel >= content.channels) {
+    const spot = this.#spot ?? { channel: this.#first, cell: null };
+    if (!content || spot.channel >= content.channels) {
       this.#inspector.show(null);
       return;
     }

@@ -67,7 +67,7 @@ export class LayerScrubber {
     this.#strip.element.append(this.#note);
     this.root = this.#frame();
     Object.assign(this.root.dataset, { phase: "idle", layers: "0", layer: "", matches: "" });
-    this.#painter = new Painter(this.root, () => this.#paint());
+    this.#painter = new Painter(this.root, () => this.#paint(), this.#strip.track);
     this.#listen();
     this.#connect();
     playback.views.push(this);

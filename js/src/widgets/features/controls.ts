@@ -12,7 +12,7 @@ export const SORT_NAMES: Record<Sort, string> = {
   mean: "mean",
   max: "maximum",
   variance: "variance",
-  score: "gradient × activation",
+  score: "gradient × act.",
   value: "value",
 };
 
@@ -29,7 +29,11 @@ export interface Shown {
 
 export class Controls {
   readonly element: HTMLElement;
-  #sort = h("select", { class: "xw-select", "aria-label": "Order of the maps" });
+  #sort = h("select", {
+    class: "xw-select",
+    "aria-label": "Order of the maps",
+    title: "gradient × act.: how much each map speaks for the target",
+  });
   #colormap = h("select", { class: "xw-select", "aria-label": "Colour map" });
   #tile = h("input", {
     type: "range",
@@ -55,7 +59,7 @@ export class Controls {
       onChange: (scale) => changed("scale", scale),
     });
     const colours = ["auto", ...colormapNames].map((name) =>
-      h("option", { value: name }, name === "auto" ? "Automatic" : colormap(name).label),
+      h("option", { value: name }, name === "auto" ? "Auto" : colormap(name).label),
     );
     fill(this.#colormap, colours);
     this.#off = [
