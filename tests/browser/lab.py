@@ -347,7 +347,7 @@ def check(path: Path, seconds: float = 180) -> bool:
     """
     begin = time.monotonic()
     with Lab() as lab, chromium() as browser:
-        notebook = Notebook.open(lab, browser, path, width=1400, height=1000, run=False, seconds=seconds)
+        notebook = Notebook.open(lab, browser, path, width=1400, height=1500, run=False, seconds=seconds)
         failure = ""
         try:
             notebook.run_all(seconds)
@@ -360,7 +360,7 @@ def check(path: Path, seconds: float = 180) -> bool:
             failure = str(error)
         for name, text in _seen(notebook.page).items():
             print(f"{name:14}{text}")
-        picture = notebook.screenshot(path.stem)
+        picture = notebook.screenshot(path.stem, ".xw-explorer")
         print(f"{'picture':14}{picture.relative_to(ROOT)}")
         print(f"{'all in':14}{time.monotonic() - begin:.1f} s")
         if failure:
@@ -378,12 +378,17 @@ def _seen(page: Page) -> dict[str, str]:
             const all = [...document.querySelectorAll(selector)].map((element) => element.dataset.phase);
             return [name, all.join(", ") || "absent"];
           });
-          for (const [name, key] of [["layer count", "layers"], ["top class", "top"], ["method", "method"],
-                                     ["evidence", "evidence"], ["milliseconds", "ms"]]) {
-            const element = document.querySelector(`[class*="xw-"][data-${key}]`);
-            if (element) entries.push([name, element.dataset[key]]);
-          }
-          return Object.fromEntries(entries);
+          const one = (selector) => document.querySelector(selector);
+          const { method, evidence, ms } = one(".xw-attribution-view")?.dataset ?? {};
+          const title = one(".xw-attribution-view .xw-title-line");
+          return Object.fromEntries([
+            ...entries,
+            ["layer count", one(".xw-layer-scrubber")?.dataset.layers],
+            ["top class", [...(title?.children ?? [])].map((part) => part.textContent).join(" ")],
+            ["method", method],
+            ["evidence", evidence],
+            ["milliseconds", ms],
+          ]);
         }""",
         phases,
     )

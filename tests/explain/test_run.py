@@ -1,6 +1,5 @@
 """The doors: what is accepted, what is refused and how, and code that makes an explanation again."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 import torch
 from PIL import Image as Pil
 
-import xai_widgets as xw
 from tests.explain.nets import SIDE, Conv, picture, seeded
 from xai_widgets.errors import (
     InputError,
@@ -106,14 +104,6 @@ def test_code_of_nasty_names(path: Path) -> None:
         names: dict[str, Any] = {"model": nasty}
         exec(explain(nasty, path, "gradient", target=target).to_code(), names)
         assert names["found"].target_index == target
-
-
-def test_the_package_is_the_function(model: Model) -> None:
-    """Whatever was imported first, `xw.explain(...)` explains and `xw.explain_steps` is there."""
-    package = sys.modules["xai_widgets.explain"]
-    found = package(model, picture(), "gradient")  # type: ignore[operator]
-    np.testing.assert_array_equal(found.values, xw.explain(model, picture(), "gradient").values)
-    assert xw.METHODS is package.METHODS
 
 
 def test_no_work_before_the_first_step(model: Model) -> None:

@@ -1,4 +1,4 @@
-"""Every torchvision classification family goes into the explorer with nothing but the network and a picture."""
+"""Every torchvision classification family goes into the explorer with just the network and a picture."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,9 @@ def test_a_family_in_the_explorer(family: str) -> None:
         assert len(maps) == explorer.layers.layers[name].channels and np.isfinite(maps).all()
     frame = page.ask("attribution", **explorer.attribution.wish())
     assert frame["meta"]["method"] == explorer.method == "grad_cam", "valid for every family at its own layer"
-    assert page.array(frame, "map").shape == tuple(frame["arrays"][0]["shape"]) == explorer.explanation.map.shape
+    assert (
+        page.array(frame, "map").shape == tuple(frame["arrays"][0]["shape"]) == explorer.explanation.map.shape
+    )
     top = page.ask("predictions", image=0)["meta"]["top"]
     assert frame["meta"]["target"]["index"] == top[0]["index"]
     explorer.close()

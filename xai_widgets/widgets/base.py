@@ -110,7 +110,7 @@ class Panel(anywidget.AnyWidget):
         # ipykernel 7.4 sends a comm's input to the shell that last published on it, `comm_open` included:
         # the main one, where it waits for the running cell. Forgotten, the browser's own subshell decides.
         if self.comm is not None:
-            vars(self.comm).pop("_reply_subshell_id", None)
+            self.comm.__dict__.pop("_reply_subshell_id", None)
 
     def _should_send_property(self, key: str, value: Any) -> bool:
         # The selection travels over the data channel; published here, it would also move this panel's
