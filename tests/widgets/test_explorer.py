@@ -1,10 +1,12 @@
 """Everything on the screen is a trait in Python and back."""
 
+import gc
 import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import xai_widgets as xw
@@ -15,8 +17,11 @@ from xai_widgets.errors import (
     UnknownClassError,
     UnknownLayerError,
 )
+from xai_widgets.widgets import scene as scene_module
 
 from .conftest import Page, network, picture
+
+CACHES = (scene_module._records, scene_module._explained, scene_module._pixels)
 
 
 def test_a_change_anywhere_is_a_change_everywhere(explorer: xw.Explorer) -> None:
@@ -138,10 +143,8 @@ def test_close_frees_everything(model: xw.Model) -> None:
     module, scene = weakref.ref(explorer.scene.model.module), explorer.scene
     explorer.close()
     assert scene.session.closed and scene.channel.comm is None
-    assert len(scene._records) == len(scene._explained) == 0
+    assert not [key for cache in CACHES for key in cache._kept if key[0] == scene._number]
     del explorer, scene
-    import gc
-
     gc.collect()
     assert module() is None
 
@@ -181,3 +184,26 @@ def test_maps_have_an_order(explorer: xw.Explorer) -> None:
     assert (np.diff(tops) <= 0).all()
     features.sort = "score"
     assert sorted(features.order()) == list(range(8))
+
+
+def test_a_network_that_learned_on_is_looked_at_again(explorer: xw.Explorer, page: Page) -> None:
+    before = page.array(page.ask("maps", image=0, layer="2.0"), "maps")
+    was = explorer.predictions.predict()
+    with torch.no_grad():
+        for weight in explorer.scene.model.module.parameters():
+            weight.mul_(-1.5)
+    explorer.refresh()
+    assert page.of("reset")
+    after = page.array(page.ask("maps", image=0, layer="2.0"), "maps")
+    assert not np.allclose(before, after)
+    assert explorer.predictions.predict() != was
+
+
+def test_many_runs_of_a_cell_keep_bounded_memory() -> None:
+    model = xw.Model(network())
+    explorers = [xw.explore(model, picture(seed)) for seed in range(6)]
+    for explorer in explorers:
+        explorer.scene.record(0)
+    assert all(cache.bytes <= cache.limit for cache in CACHES)
+    for explorer in explorers:
+        explorer.close()

@@ -51,11 +51,11 @@ class ByteCache(Generic[T]):
             if key in self._kept:
                 self.bytes -= self._kept.pop(key)[1]
 
-    def clear(self) -> None:
-        """Forget all."""
+    def drop_where(self, match: Callable[[Hashable], bool]) -> None:
+        """Forget every value whose key matches."""
         with self._lock:
-            self._kept.clear()
-            self.bytes = 0
+            for key in [key for key in self._kept if match(key)]:
+                self.drop(key)
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -115,7 +115,13 @@ class Cancelled(TypedDict):
     seq: int
 
 
-ToBrowser = Welcome | State | Frame | Progress | Done | Error | Cancelled
+class Reset(TypedDict):
+    """What was sent is worth nothing any longer: ask again."""
+
+    type: Literal["reset"]
+
+
+ToBrowser = Welcome | State | Reset | Frame | Progress | Done | Error | Cancelled
 
 
 class Hello(TypedDict):

@@ -67,6 +67,10 @@ class Panel(anywidget.AnyWidget):
         """Return what the panel shows as a picture `(h, w, 3)`, worked out here and now."""
         raise NotImplementedError
 
+    def refresh(self) -> None:
+        """Work out everything on the screen again: for a network whose weights have changed."""
+        self.scene.refresh()
+
     def to_code(self) -> str:
         """Return the Python that makes this panel again."""
         values = {key: getattr(self, key) for key in (*self.follows, *self._display())}

@@ -81,6 +81,10 @@ class Explorer(ipywidgets.VBox):
         """Add an image and select it; return its index."""
         return self.strip.add(source, name)
 
+    def refresh(self) -> None:
+        """Work out everything on the screen again: for a network whose weights have changed."""
+        self.scene.refresh()
+
     def snapshot(self) -> NDArray[np.uint8]:
         """Return all shown panels as one picture."""
         chosen = [panel.snapshot() for name, panel in self._named().items() if name in self.panels]

@@ -58,6 +58,7 @@ class Predictions(ipywidgets.VBox):
         self.add_class("xw-predictions")
         self._follow = Follow(self, self.scene.selection, self.follows)
         self.scene.follow("predictions", self._seen)
+        self.scene.on_refresh(self._wish)
         self._bars.on_element_click(self._clicked)
         self.observe(self._wish, names=["image", "count"])
         self.observe(self._paint, names=["target"])

@@ -1,7 +1,8 @@
 """What the panels of one session share: model, images, selection, results, and the line to the browser."""
 
+import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,8 +26,14 @@ from ..results import Explanation
 from . import topics
 from .selection import KEYS, Selection
 
-RECORD_BYTES = 768 * 2**20
-RESULT_BYTES = 128 * 2**20
+# Shared by all scenes of the kernel: a cell that is run thirty times makes thirty scenes, which ipywidgets
+# keeps until they are closed.
+_records: ByteCache[dict[str, torch.Tensor]] = ByteCache(768 * 2**20, topics.record_bytes)
+_explained: ByteCache[Explanation] = ByteCache(
+    128 * 2**20, lambda found: int(found.values.nbytes + found.input.nbytes)
+)
+_pixels: ByteCache[torch.Tensor] = ByteCache(128 * 2**20, lambda x: x.nbytes)
+_numbers = itertools.count()
 
 Seen = Callable[[dict[str, Any], Step[Any]], None]
 
@@ -50,9 +57,8 @@ class Scene:
         self.channel = ipywidgets.Widget()
         self.session = Session(self._send)
         self._seen: dict[str, list[Seen]] = {}
-        self._records: ByteCache[dict[str, torch.Tensor]] = ByteCache(RECORD_BYTES, topics.record_bytes)
-        self._explained: ByteCache[Explanation] = ByteCache(RESULT_BYTES, lambda found: found.values.nbytes)
-        self._inputs: ByteCache[torch.Tensor] = ByteCache(RESULT_BYTES, lambda x: x.nbytes)
+        self._number = next(_numbers)
+        self._again: list[Callable[[], None]] = []
         self._speaking = threading.local()
         tree = self.tree(0)
         cam = METHODS["grad_cam"].valid(self.model, tree) is None
@@ -76,10 +82,11 @@ class Scene:
     def pixels(self, image: int) -> torch.Tensor:
         """Return what the network sees of a picture before normalisation, `(1, c, h, w)` in [0, 1]."""
         picture = self.picture(image)
-        known = self._inputs.get(picture.key)
+        key = (self._number, picture.key)
+        known = _pixels.get(key)
         if known is None:
             known = self.model.pixels(picture)
-            self._inputs.put(picture.key, known)
+            _pixels.put(key, known)
         return known
 
     def tree(self, image: int) -> LayerTree:
@@ -93,11 +100,11 @@ class Scene:
 
     def record(self, image: int) -> dict[str, torch.Tensor]:
         """Return the activations of all viewable layers, from one forward pass for all panels."""
-        key = self.picture(image).key
-        known = self._records.get(key)
+        key = (self._number, self.picture(image).key)
+        known = _records.get(key)
         if known is None:
             known = self.model.record(self.inputs(image))
-            self._records.put(key, known)
+            _records.put(key, known)
         return known
 
     def baseline(self, value: Any) -> baselines.Baseline:
@@ -110,8 +117,8 @@ class Scene:
     def explained(self, params: dict[str, Any]) -> Iterator[Step[Explanation]]:
         """Explain what `params` (of topic "attribution") names, from the cache where it is kept."""
         wish = topics.settled(self, params)
-        key = messages.canonical(wish | {"image": self.picture(wish["image"]).key})
-        return remembered(self._explained, key, lambda: topics.explain(self, wish))
+        key = (self._number, messages.canonical(wish | {"image": self.picture(wish["image"]).key}))
+        return remembered(_explained, key, lambda: topics.explain(self, wish))
 
     def add(self, source: Any, name: str | None = None) -> int:
         """Add an image and return its index."""
@@ -124,10 +131,28 @@ class Scene:
     def close(self) -> None:
         """Drop the work, free what is kept, close the data channel."""
         self.session.close()
-        for cache in (self._records, self._explained, self._inputs):
-            cache.clear()
+        self._forget()
         self._seen.clear()
+        self._again.clear()
         self.channel.close()
+
+    def refresh(self) -> None:
+        """Work out everything on the screen again: for a network whose weights have changed."""
+        self._forget()
+        self.session.tell({"type": "reset"})
+        for again in list(self._again):
+            again()
+
+    def on_refresh(self, again: Callable[[], None]) -> None:
+        """Call `again()` when results are worth nothing any longer."""
+        self._again.append(again)
+
+    def _forget(self) -> None:
+        def ours(key: Hashable) -> bool:
+            return isinstance(key, tuple) and key[0] == self._number
+
+        for cache in (_records, _explained, _pixels):
+            cache.drop_where(ours)
 
     # -- what it answers ------------------------------------------------------------------------------
 

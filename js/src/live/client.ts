@@ -157,6 +157,10 @@ export class Client implements Listener {
     }
   }
 
+  reset(): void {
+    for (const feed of this.#feeds.values()) feed.again();
+  }
+
   // -- to the kernel --------------------------------------------------------------------------------
 
   async #join(): Promise<void> {

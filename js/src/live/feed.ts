@@ -29,6 +29,7 @@ const SILENT = "The kernel is busy or disconnected. This is the last result.";
 export class Feed {
   #status: Status = IDLE;
   #key: string | null = null;
+  #params: Params | null = null;
   #seq = 0;
   #step = -1;
   #frames = new Set<(frame: Frame) => void>();
@@ -51,6 +52,7 @@ export class Feed {
     if (key === this.#key && !again) return;
     const working = this.#status.phase === "waiting" || this.#status.phase === "refining";
     this.#key = key;
+    this.#params = params;
     this.#step = -1;
     const cached = this.host.cached(this.topic, params);
     if (cached?.step.final) {
@@ -63,6 +65,13 @@ export class Feed {
     this.#set({ ...IDLE, phase: "waiting" });
     this.host.ask(this.topic, ++this.#seq, params);
     this.#listen();
+  }
+
+  /** Ask once more for what was asked last. */
+  again(): void {
+    if (this.#params === null) return;
+    this.#key = null;
+    this.request(this.#params);
   }
 
   cancel(): void {

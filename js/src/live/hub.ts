@@ -22,6 +22,7 @@ export interface Listener {
   greeted(welcome: Welcome): void;
   selected(values: Values, changed: Set<keyof Values>): void;
   arrived(message: FromKernel, frame: Frame | null): void;
+  reset(): void;
 }
 
 const KEY = Symbol.for("xai_widgets.hub");
@@ -49,6 +50,7 @@ export class Hub {
     if (!isFromKernel(content)) return;
     if (content.type === "welcome") this.greet(content);
     else if (content.type === "state") this.restate(content);
+    else if (content.type === "reset") this.reset();
     else this.spread(content, buffers);
   }
 
@@ -89,6 +91,11 @@ export class Hub {
       listener.greeted(welcome);
     }
     this.select(welcome.selection);
+  }
+
+  private reset(): void {
+    this.cache.clear();
+    for (const listener of [...this.listeners]) listener.reset();
   }
 
   private restate(state: Extract<FromKernel, { type: "state" }>): void {

@@ -127,9 +127,15 @@ export interface StateMessage {
   images?: ImageEntry[];
 }
 
+/** What was sent is worth nothing any longer: ask again. */
+export interface ResetMessage {
+  type: "reset";
+}
+
 export type FromKernel =
   | Welcome
   | StateMessage
+  | ResetMessage
   | FrameMessage
   | ProgressMessage
   | DoneMessage
@@ -165,6 +171,8 @@ export function isFromKernel(content: unknown): content is FromKernel {
       return typeof message.selection === "object" && message.selection !== null;
     case "state":
       return typeof message.values === "object" && message.values !== null;
+    case "reset":
+      return true;
     case "frame":
       return addressed(message) && Array.isArray(message.arrays) && typeof message.step === "object";
     case "progress":

@@ -232,6 +232,24 @@ describe("Client", () => {
     expect(models[0]?.of("request")).toHaveLength(2);
   });
 
+  it("asks again when the kernel says that what it sent is worth nothing", async () => {
+    const { clients, models, tell, welcome } = session({});
+    await settle();
+    welcome();
+    const client = clients[0] as Client;
+    const feed = client.feed("maps");
+    const shown: number[] = [];
+    feed.onFrame((f) => shown.push(Number(f.arrays.v?.data[0])));
+    feed.request({ layer: 1 });
+    await settle();
+    tell(...frame(client.id, 1, { layer: 1 }, 0, true, 5));
+    tell({ type: "reset" });
+    await settle();
+    expect(models[0]?.of("request")).toHaveLength(2);
+    tell(...frame(client.id, 2, { layer: 1 }, 0, true, 6));
+    expect(shown).toEqual([5, 6]);
+  });
+
   it("drops frames after a cancel", async () => {
     const { clients, models, tell, welcome } = session({});
     await settle();
