@@ -255,6 +255,12 @@ class Notebook:
             [name, arguments or {}],
         )
 
+    def reload(self) -> None:
+        """Load the page again, as a person does; the kernel lives on."""
+        theme = "light" if self.page.evaluate("document.body.dataset.jpThemeLight") == "true" else "dark"
+        self.page.reload()
+        self._ready(theme)
+
     def run_all(self, seconds: float = 120) -> None:
         """Run all cells.
 

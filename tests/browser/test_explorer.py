@@ -371,3 +371,41 @@ def test_input_stays_live_while_a_cell_runs(open_notebook: Open) -> None:
     expect(attribution(page)).to_have_attribute("data-method", "gradient", timeout=7000)
     expect(attribution(page)).to_have_attribute("data-phase", "done", timeout=7000)
     assert page.evaluate("window.xwBusy"), "the cell was done before the picture came"
+
+
+def test_a_reloaded_page_shows_what_was_there(open_notebook: Open) -> None:
+    notebook = open_notebook([DEMO], width=1200, height=1400)
+    page = painted(notebook)
+    page.get_by_label("Method", exact=True).select_option("gradient")
+    expect(attribution(page)).to_have_attribute("data-method", "gradient")
+    painted(notebook)
+    before = map_pixels(page)
+    notebook.save()
+    notebook.reload()
+    expect(attribution(page)).to_have_attribute("data-phase", "done", timeout=60_000)
+    expect(attribution(page)).to_have_attribute("data-method", "gradient")
+    assert (map_pixels(page) == before).all()
+
+
+def test_panels_alone_linked_in_the_browser(open_notebook: Open) -> None:
+    cell = """
+import ipywidgets
+import xai_widgets as xw
+from xai_widgets import demo
+model, pictures = demo.model(), demo.pictures()
+one = xw.AttributionView(model, pictures[0], method="gradient", view="map")
+other = xw.AttributionView(model, pictures[0], method="gradient", view="map")
+links = [ipywidgets.jslink((one, name), (other, name)) for name in ("clip", "method")]
+ipywidgets.HBox([one, other])
+"""
+    notebook = open_notebook([cell], width=1400, height=1200)
+    page = notebook.page
+    views = attribution(page)
+    for view in (views.nth(0), views.nth(1)):
+        expect(view).to_have_attribute("data-phase", "done", timeout=60_000)
+    views.nth(0).get_by_role("slider", name="Clip at percentile").press("Home")
+    eventually(lambda: notebook.value("other.clip") == 50)
+    views.nth(0).get_by_label("Method", exact=True).select_option("integrated_gradients")
+    expect(views.nth(1)).to_have_attribute("data-method", "integrated_gradients")
+    expect(views.nth(1)).to_have_attribute("data-phase", "done", timeout=60_000)
+    eventually(lambda: notebook.value("[one.method, other.method]") == ["integrated_gradients"] * 2)
