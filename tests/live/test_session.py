@@ -10,7 +10,7 @@ import pytest
 from xai_widgets.anytime import Step
 from xai_widgets.live import codec
 from xai_widgets.live.scheduler import Scheduler
-from xai_widgets.live.session import AHEAD_SEQ, Encoded, Session, Wish
+from xai_widgets.live.session import AHEAD_SEQ, CLIENTS, Encoded, Session, Wish
 
 PATIENCE = 20.0
 
@@ -178,3 +178,15 @@ def test_work_for_python_says_nothing_to_the_browser(
     session.work(Wish("maps", {}, failing, asked.encode), errors.append)
     assert scheduler.wait_idle(PATIENCE)
     assert str(errors[0]) == "broken" and wire.sent == []
+
+
+def test_pages_that_went_away_are_forgotten(wire: Wire, session: Session, scheduler: Scheduler) -> None:
+    """A page that never acknowledges leaves work ahead waiting; new pages push it out in the end."""
+    session.request("gone", 1, wish(1))
+    session.ahead("gone", "maps", [wish(1, params={"layer": i}) for i in range(9)])
+    assert not scheduler.wait_idle(0.2)
+    for page in range(CLIENTS):
+        session.request(f"page {page}", 1, wish(1))
+    assert scheduler.wait_idle(PATIENCE)
+    assert ("gone", "maps") not in session._lines
+    assert len(session._clients) == CLIENTS

@@ -21,6 +21,8 @@ T = TypeVar("T")
 UNACKNOWLEDGED = 2
 PROGRESS_SECONDS = 0.1
 AHEAD_SEQ = -1
+CLIENTS = 32
+"""A page that goes away says no word: of more clients than these, the one that has wished least lately is gone."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Session:
         self._send = send
         self._scheduler = scheduler or worker()
         self._lines: dict[tuple[str, str], _Line] = {}
+        self._clients: dict[str, None] = {}  # in the order of their last wishes
         self._lock = RLock()
         self.closed = False
 
@@ -75,6 +78,11 @@ class Session:
             return
         with self._lock:
             self._line(client, wish.topic).held.clear()
+            self._clients.pop(client, None)
+            self._clients[client] = None
+            silent = [*self._clients][:-CLIENTS]
+        for old in silent:
+            self.forget(old)
         follower = _Answer(self, client, seq, wish)
         self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower))
 
@@ -115,6 +123,7 @@ class Session:
         """A client is gone: nothing is on its way to it."""
         self._scheduler.cancel(lambda key: isinstance(key, tuple) and key[:2] == (id(self), client))
         with self._lock:
+            self._clients.pop(client, None)
             for key in [key for key in self._lines if key[0] == client]:
                 del self._lines[key]
 
