@@ -1,6 +1,7 @@
 """The classes that the network thinks of first, as bars; a click makes one the target."""
 
 import html
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import bqplot
@@ -15,7 +16,9 @@ from . import base, snapshots, topics
 from .scene import Scene
 from .selection import Follow
 
-COLOUR, CHOSEN, FAINT = "#7a8794", "#1976d2", "#80808060"
+COLOUR, CHOSEN = "#7a8794", "#1976d2"
+TEXT = "var(--jp-ui-font-color0, var(--vscode-foreground, #808080))"
+ROW, LETTER = 26, 7  # pixels
 NAME_LENGTH = 22
 TITLE = "Predictions"
 
@@ -51,7 +54,7 @@ class Predictions(ipywidgets.VBox):
         self.scene = scene if scene is not None else Scene(model, images, **values)
         self._own = scene is None
         self.persist = persist
-        self._bars, self._figure = _chart()
+        self._bars, self._figure = _chart(self.scene.model.classes)
         self._title = ipywidgets.HTML(TITLE)
         self._title.add_class("xw-predictions-title")
         super().__init__([self._title, self._figure], count=count)
@@ -62,6 +65,8 @@ class Predictions(ipywidgets.VBox):
         self._bars.on_element_click(self._clicked)
         self.observe(self._wish, names=["image", "count"])
         self.observe(self._paint, names=["target"])
+        self.observe(self._stretch, names=["count"])
+        self._stretch()
         self._wish()
 
     def predict(self) -> tuple[Prediction, ...]:
@@ -120,6 +125,9 @@ class Predictions(ipywidgets.VBox):
         chosen = self.target if self.target is not None else (self.top[0].index if self.top else None)
         self._bars.colors = [CHOSEN if entry.index == chosen else COLOUR for entry in self.top[::-1]]
 
+    def _stretch(self, _: Any = None) -> None:
+        self._figure.layout.height = f"{ROW * self.count + 8}px"
+
     def _clicked(self, _: Any, event: dict[str, Any]) -> None:
         place = event.get("data", {}).get("index")
         if isinstance(place, int) and 0 <= place < len(self.top):
@@ -140,22 +148,24 @@ def _percent(share: float) -> str:
     return f"{share:.1%}" if share >= 0.0005 else "< 0.1%"
 
 
-def _chart() -> tuple[bqplot.Bars, bqplot.Figure]:
+def _chart(classes: Sequence[str] | None) -> tuple[bqplot.Bars, bqplot.Figure]:
     names, share = bqplot.OrdinalScale(), bqplot.LinearScale(min=0.0, max=1.0)
     bars = bqplot.Bars(
-        x=[], y=[], scales={"x": names, "y": share}, orientation="horizontal", padding=0.25, opacities=[0.95]
+        x=[], y=[], scales={"x": names, "y": share}, orientation="horizontal", padding=0.35, opacities=[0.95]
     )
     bars.interactions = {"click": "select", "hover": "tooltip"}
     bars.tooltip = bqplot.Tooltip(fields=["x", "y"], labels=["class", "probability"], formats=["", ".3f"])
-    axes = [
-        bqplot.Axis(scale=names, side="left", grid_lines="none", color="transparent"),
-        bqplot.Axis(scale=share, tick_format=".0%", num_ticks=3, grid_lines="none", color=FAINT),
-    ]
+    # The shares stand beside the names, so that the bars need no scale under them.
+    axis = bqplot.Axis(
+        scale=names, side="left", grid_lines="none", color="transparent", tick_style={"fill": TEXT}
+    )
+    # As wide as the longest name of the model, so that all its images have their bars in one place.
+    longest = max(map(len, classes), default=0) if classes else NAME_LENGTH
     figure = bqplot.Figure(
         marks=[bars],
-        axes=axes,
-        fig_margin={"top": 4, "bottom": 28, "left": 190, "right": 24},
-        layout={"height": "190px", "width": "auto", "min_width": "0"},
+        axes=[axis],
+        fig_margin={"top": 4, "bottom": 4, "left": LETTER * (min(longest, NAME_LENGTH) + 9), "right": 0},
+        layout={"width": "auto", "min_width": "0"},
         background_style={"fill": "transparent"},
     )
     return bars, figure

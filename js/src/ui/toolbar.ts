@@ -8,6 +8,8 @@ export interface Segment {
   value: string;
   label: string;
   help?: string;
+  /** What a reader says where the label is a sign. */
+  spoken?: string;
 }
 
 /** One of a few: native radio buttons, so that arrows, Tab and readers know what to do. */
@@ -21,8 +23,8 @@ export function segments(options: {
   const name = uid("segments");
   const radios = new Map<string, HTMLInputElement>();
   const row = h("div", { class: "xw-segments", role: "radiogroup" });
-  for (const { value, label, help } of options.segments) {
-    const radio = h("input", { type: "radio", class: "xw-sr", name, value });
+  for (const { value, label, help, spoken } of options.segments) {
+    const radio = h("input", { type: "radio", class: "xw-sr", name, value, "aria-label": spoken });
     radio.addEventListener("change", () => {
       if (radio.checked) options.onChange(value);
     });

@@ -93,7 +93,7 @@ export class AttributionView {
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Attribution");
     this.root.dataset.lmSuppressShortcuts = "true";
-    const head = h("header", { class: "xw-head" }, this.#title, this.#controls.view.element);
+    const head = h("div", { class: "xw-head" }, this.#title, this.#controls.view.element);
     const foot = h("div", { class: "xw-foot" }, this.#evidence.element, this.#status.words);
     const stage = h("div", { class: "xw-stage" }, this.#panes.element, this.#notice);
     const main = h("div", { class: "xw-main" }, this.#status.line, stage, foot);

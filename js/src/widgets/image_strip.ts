@@ -68,7 +68,7 @@ export class ImageStrip {
     }
     // Alone in a cell, without an explorer around it, there are no panels to switch.
     this.#toggles.hidden = !Array.isArray(model.get("panels"));
-    const head = h("header", { class: "xw-strip-head" }, this.#name, this.#message, this.#toggles);
+    const head = h("div", { class: "xw-strip-head" }, this.#name, this.#message, this.#toggles);
     root.replaceChildren(head, h("div", { class: "xw-strip-row" }, this.#list, this.#add, this.#picker));
     this.#wire();
   }

@@ -112,10 +112,10 @@ export class Controls {
     label: "Sign",
     value: "both",
     segments: [
-      { value: "both", label: "±", help: "For and against" },
-      { value: "positive", label: "+", help: "Only what speaks for the target" },
-      { value: "negative", label: "−", help: "Only what speaks against it" },
-      { value: "absolute", label: "|v|", help: "How strongly, either way" },
+      { value: "both", label: "±", spoken: "both", help: "For and against" },
+      { value: "positive", label: "+", spoken: "positive", help: "Only what speaks for the target" },
+      { value: "negative", label: "−", spoken: "negative", help: "Only what speaks against it" },
+      { value: "absolute", label: "|v|", spoken: "size", help: "How strongly, either way" },
     ],
     onChange: (sign) => this.actions.look({ sign: sign as Look["sign"] }),
   });

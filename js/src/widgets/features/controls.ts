@@ -59,7 +59,7 @@ export class Controls {
       onChange: (scale) => changed("scale", scale),
     });
     const colours = ["auto", ...colormapNames].map((name) =>
-      h("option", { value: name }, name === "auto" ? "Auto" : colormap(name).label),
+      h("option", { value: name }, name === "auto" ? "Auto colours" : colormap(name).label),
     );
     fill(this.#colormap, colours);
     this.#off = [
@@ -72,10 +72,10 @@ export class Controls {
     this.element = h(
       "div",
       { class: "xw-fm-controls" },
-      labelled("sort", this.#sort),
-      h("div", { class: "xw-fm-control" }, h("span", {}, "scale"), this.#scale.element),
-      labelled("colours", this.#colormap),
-      labelled("size", this.#tile),
+      labelled("Sort", this.#sort),
+      h("div", { class: "xw-fm-control" }, h("span", {}, "Scale"), this.#scale.element),
+      labelled("Colours", this.#colormap),
+      labelled("Size", this.#tile),
     );
   }
 
