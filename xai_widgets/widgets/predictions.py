@@ -17,7 +17,12 @@ from .scene import Scene
 from .selection import Follow
 
 COLOUR, CHOSEN = "#7a8794", "#1976d2"
-TEXT = "var(--jp-ui-font-color0, var(--vscode-foreground, #808080))"
+TEXT = {
+    "fill": "var(--jp-ui-font-color0, var(--vscode-foreground, #808080))",
+    "font-family": "var(--jp-ui-font-family, var(--vscode-font-family, sans-serif))",
+    "font-size": "12px",
+    "white-space": "pre",
+}
 ROW, LETTER = 26, 7  # pixels
 NAME_LENGTH = 22
 TITLE = "Predictions"
@@ -106,7 +111,8 @@ class Predictions(ipywidgets.VBox):
 
     def _failed(self, error: Exception) -> None:
         # The one place where text becomes HTML: names and messages are never markup.
-        self._title.value = f"{TITLE} · {html.escape(str(error))}"
+        words = html.escape(str(error))
+        self._title.value = f'{TITLE}<span class="xw-predictions-error" title="{words}">{words}</span>'
 
     def _seen(self, params: dict[str, Any], step: Step[list[Prediction]]) -> None:
         if params["image"] == self.image:
@@ -122,7 +128,8 @@ class Predictions(ipywidgets.VBox):
             self._paint()
 
     def _paint(self, _: Any = None) -> None:
-        chosen = self.target if self.target is not None else (self.top[0].index if self.top else None)
+        first = self.top[0].index if self.top else None
+        chosen = first if self.target is None else getattr(self.target, "index", self.target)
         self._bars.colors = [CHOSEN if entry.index == chosen else COLOUR for entry in self.top[::-1]]
 
     def _stretch(self, _: Any = None) -> None:
@@ -153,12 +160,9 @@ def _chart(classes: Sequence[str] | None) -> tuple[bqplot.Bars, bqplot.Figure]:
     bars = bqplot.Bars(
         x=[], y=[], scales={"x": names, "y": share}, orientation="horizontal", padding=0.35, opacities=[0.95]
     )
-    bars.interactions = {"click": "select", "hover": "tooltip"}
-    bars.tooltip = bqplot.Tooltip(fields=["x", "y"], labels=["class", "probability"], formats=["", ".3f"])
+    bars.interactions = {"click": "select"}
     # The shares stand beside the names, so that the bars need no scale under them.
-    axis = bqplot.Axis(
-        scale=names, side="left", grid_lines="none", color="transparent", tick_style={"fill": TEXT}
-    )
+    axis = bqplot.Axis(scale=names, side="left", grid_lines="none", color="transparent", tick_style=TEXT)
     # As wide as the longest name of the model, so that all its images have their bars in one place.
     longest = max(map(len, classes), default=0) if classes else NAME_LENGTH
     figure = bqplot.Figure(
@@ -167,5 +171,6 @@ def _chart(classes: Sequence[str] | None) -> tuple[bqplot.Bars, bqplot.Figure]:
         fig_margin={"top": 4, "bottom": 4, "left": LETTER * (min(longest, NAME_LENGTH) + 9), "right": 0},
         layout={"width": "auto", "min_width": "0"},
         background_style={"fill": "transparent"},
+        display_toolbar=False,
     )
     return bars, figure

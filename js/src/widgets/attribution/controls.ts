@@ -74,7 +74,7 @@ export class Controls {
     help: "The picture that stands for nothing: the method explains the difference to it.",
     options: [],
     value: "",
-    onChange: (name) => this.#rebaseline({ name }),
+    onChange: (name) => this.#rebaseline(this.#fresh(name)),
   });
   #baselineParams = new Parameters((name, value) =>
     this.#rebaseline({ ...baselineValue(this.#known!.welcome, this.#known!.values), [name]: value }),
@@ -273,6 +273,15 @@ export class Controls {
 
   #setParam(name: string, value: unknown): void {
     this.actions.select({ params: { ...this.#known!.values.params, [name]: value } });
+  }
+
+  /** A baseline just chosen. A picture held against itself explains nothing: another one is the first choice. */
+  #fresh(name: string): Record<string, unknown> {
+    const { welcome, values } = this.#known!;
+    const params = welcome.baselines.find((schema) => schema.name === name)?.params ?? [];
+    const other = values.image === 0 && welcome.images.length > 1 ? 1 : 0;
+    const pictures = params.filter(({ kind }: { kind: string }) => kind === "image");
+    return { name, ...Object.fromEntries(pictures.map((param: { name: string }) => [param.name, other])) };
   }
 
   #rebaseline(given: Record<string, unknown>): void {
