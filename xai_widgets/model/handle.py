@@ -1,5 +1,6 @@
 """Model: the network, its preprocessing, classes and device behind one call."""
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,12 +14,13 @@ from xai_widgets.model import activations
 from xai_widgets.model.batches import in_batches
 from xai_widgets.model.classes import class_names, index_of
 from xai_widgets.model.failure import check_inputs, explained, fit_channels
-from xai_widgets.model.hooks import lock_of, untouched
+from xai_widgets.model.hooks import draws, lock_of, untouched
 from xai_widgets.model.layers import LayerTree
 from xai_widgets.model.network import channels_of, fingerprint, on_device, unwrapped
 from xai_widgets.model.outputs import check_finite, find_logits
 from xai_widgets.model.preprocess import Preprocess
 from xai_widgets.model.targets import Target
+from xai_widgets.model.twin import Twin
 
 T = TypeVar("T")
 _SIZES = (224, 32, 28, 64, 96, 128, 160, 227, 256, 299, 384)
@@ -68,6 +70,7 @@ class Model:
     ) -> None:
         self.module = on_device(unwrapped(module), device)
         self.name = type(self.module).__name__
+        self._twin = Twin(self.module)
         self.classes = class_names(classes)
         self.batch_limit: int | None = None  # the largest batch that fitted, once one did not
         self.input_size: int | None = None  # the size found by trying, once a picture was rejected
@@ -98,6 +101,11 @@ class Model:
     def std(self) -> Tensor | None:
         """Standard deviation of the normalisation `(c,)`, or None."""
         return self._preprocess.std
+
+    @property
+    def draws(self) -> bool:
+        """Whether the network was seen to draw random numbers, so that no two runs of it are equal."""
+        return draws(self._twin.last)
 
     @property
     def device(self) -> torch.device:
@@ -157,8 +165,9 @@ class Model:
         """
 
         def work(batch: Tensor) -> tuple[Tensor, ...]:
-            with untouched(self.module):
-                return (find_logits(self.module(batch), len(batch)),)
+            net = self._twin.current()
+            with untouched(net):
+                return (find_logits(net(batch), len(batch)),)
 
         (logits,) = self._run(work, inputs)
         self.class_count = logits.shape[1]
@@ -170,9 +179,13 @@ class Model:
         return logits
 
     def predict(self, inputs: Tensor) -> list[Prediction]:
-        """Return all classes of one image, the most probable first."""
+        """Return all classes of one image, the most probable first.
+
+        The probabilities are the softmax of the outputs; of a single output, its sigmoid; and the outputs
+        themselves where they are probabilities already (none negative, their sum 1).
+        """
         logits = self.logits(inputs[:1])[0].double()
-        shares = logits.softmax(0)
+        shares = _probabilities(logits)
         order = logits.argsort(descending=True, stable=True).tolist()
         return [Prediction(i, self.class_name(i), float(logits[i]), float(shares[i])) for i in order]
 
@@ -180,9 +193,11 @@ class Model:
         """Return the tree of layers for inputs of this shape; traced once, then remembered."""
         check_inputs(inputs, self.channels)
         key = tuple(inputs.shape[1:])
+        if key in self._trees:  # without the lock: a handler must not wait for a step that is being made
+            return self._trees[key]
         with lock_of(self.module):
             if key not in self._trees:
-                self._trees[key] = self._call(lambda x: activations.trace(self.module, x), inputs)
+                self._trees[key] = self._call(lambda x: activations.trace(self._twin.current(), x), inputs)
             return self._trees[key]
 
     def record(self, inputs: Tensor) -> dict[str, Tensor]:
@@ -191,12 +206,12 @@ class Model:
         One forward pass, in the order of execution; see `layers.as_maps` for the way to maps.
         """
         tree = self.layers(inputs)
-        return self._call(lambda x: activations.record(self.module, x, tree), inputs)
+        return self._call(lambda x: activations.record(self._twin.current(), x, tree), inputs)
 
     def outputs(self, inputs: Tensor, target: Target) -> Tensor:
         """Return the explained scalar of each image `(n,)`."""
         layer = self.layers(inputs)[target.layer] if target.layer else None
-        work = lambda x: (activations.scalars(self.module, x, target.of, layer),)  # noqa: E731
+        work = lambda x: (activations.scalars(self._twin.current(), x, target.of, layer),)  # noqa: E731
         return self._run(work, inputs)[0]
 
     def gradients(self, inputs: Tensor, target: Target) -> tuple[Tensor, Tensor]:
@@ -207,7 +222,7 @@ class Model:
         """
         layer = self.layers(inputs)[target.layer] if target.layer else None
         values, found = self._run(
-            lambda x: activations.input_gradients(self.module, x, target.of, layer), inputs
+            lambda x: activations.input_gradients(self._twin.current(), x, target.of, layer), inputs
         )
         return values, found
 
@@ -219,7 +234,8 @@ class Model:
         tree = self.layers(inputs)
         wanted, other = tree[layer], tree[target.layer] if target.layer else None
         values, activation, gradient = self._run(
-            lambda x: activations.activation_gradients(self.module, x, target.of, wanted, other), inputs
+            lambda x: activations.activation_gradients(self._twin.current(), x, target.of, wanted, other),
+            inputs,
         )
         return values, activation, gradient
 
@@ -231,7 +247,7 @@ class Model:
         """
         if isinstance(name_or_index, str):
             return index_of(name_or_index, self.classes)
-        index = int(name_or_index)
+        index = _whole(name_or_index)
         if index < 0 or (self.class_count is not None and index >= self.class_count):
             known = f"It has classes 0 to {self.class_count - 1}." if self.class_count else "They start at 0."
             raise UnknownClassError(f"The network has no class {index}.", known)
@@ -266,11 +282,12 @@ class Model:
             clean = inputs.clone() if inputs.is_inference() else inputs
             ready = clean.detach().to(self.device, self.dtype)
         try:
-            return work(ready)
+            with lock_of(self.module):
+                return work(ready)
         except XaiWidgetsError:
             raise
         except Exception as error:
-            raise explained(error, self.module, ready) from error
+            raise explained(error, self._twin.current(), ready) from error
 
     def _accepts(self, pixels: Tensor) -> bool:
         key = tuple(pixels.shape[1:])
@@ -292,3 +309,19 @@ class Model:
             self.logits(self.normalise(self._preprocess.pixels(picture, self.channels)))  # raises the reason
             raise ModelError("The network takes no picture size.", "Give preprocess its transforms.")
         return self.input_size
+
+
+def _probabilities(outputs: Tensor) -> Tensor:
+    if len(outputs) == 1:
+        return outputs.sigmoid()
+    already = bool((outputs >= 0).all()) and abs(float(outputs.sum()) - 1) < 1e-4
+    return outputs if already else outputs.softmax(0)
+
+
+def _whole(index: Any) -> int:
+    try:
+        if not isinstance(index, bool):
+            return operator.index(index)
+    except TypeError:
+        pass
+    raise UnknownClassError(f"{index!r} is no class.", "Give an index from 0, or a name.")

@@ -23,7 +23,7 @@ OnOutput = Callable[[str, nn.Module, Any], Any]
 
 _locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 _locks_guard = threading.Lock()
-_draws: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+_draws: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
 def lock_of(module: nn.Module) -> threading.RLock:
@@ -42,7 +42,7 @@ def untouched(module: nn.Module, gradients: bool = False) -> Iterator[None]:
     """
     with ExitStack() as undo:
         undo.enter_context(lock_of(module))
-        undo.enter_context(same_random_state(module))
+        undo.enter_context(same_random_state(module, module))
         modes = [(child, child.training) for child in module.modules()]
         undo.callback(_restore_modes, modes)
         undo.callback(_restore_buffers, _buffers_of(module))
@@ -104,13 +104,13 @@ def layer_reached(module: nn.Module, inputs: Tensor) -> str | None:
 
 
 @contextmanager
-def same_random_state(module: nn.Module | None = None) -> Iterator[None]:
+def same_random_state(owner: object, module: nn.Module | None = None) -> Iterator[None]:
     """Restore the random state of Python, NumPy and PyTorch (on the module's devices too) at the end.
 
-    In evaluation mode hardly a network draws. One that drew nothing at its first run is trusted from then
-    on: to restore the state from the worker thread would undo what a cell draws at the same time.
+    In evaluation mode hardly a network draws. An owner that drew nothing at its first run is trusted from
+    then on: to restore the state from the worker thread would undo what a cell draws at the same time.
     """
-    if module is not None and _draws.get(module) is False:
+    if _draws.get(owner) is False:
         yield
         return
     parameters = () if module is None else module.parameters()
@@ -122,8 +122,18 @@ def same_random_state(module: nn.Module | None = None) -> Iterator[None]:
         drew = not all(map(torch.equal, _as_tensors(before), _as_tensors(_random_state(devices))))
         if drew:
             _restore_random_state(before, devices)
-    if module is not None:
-        _draws[module] = drew or _draws.get(module, False)
+    _draws[owner] = drew or _draws.get(owner, False)
+
+
+def draws(owner: object) -> bool:
+    """Whether it was seen to draw random numbers."""
+    return _draws.get(owner, False)
+
+
+def trust(owner: object, like: object) -> None:
+    """Take it that one draws if the other does."""
+    if like in _draws:
+        _draws[owner] = _draws[like]
 
 
 _RandomState = tuple[Any, Any, Tensor, list[Tensor]]

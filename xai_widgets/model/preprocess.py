@@ -37,7 +37,7 @@ class Preprocess:
         self.mean: Tensor | None = None
         self.std: Tensor | None = None
         if callable(given):
-            with same_random_state():
+            with same_random_state(self):
                 self._call = _caller(given)
                 self.mean, self.std = _probe(self._call)
         elif given is not None:
@@ -48,6 +48,11 @@ class Preprocess:
         """Return `(x - mean) / std` of pixels `(n, c, h, w)` in [0, 1]."""
         if self.mean is None or self.std is None:
             return pixels
+        if len(self.mean) not in (1, pixels.shape[1]):
+            raise InputError(
+                f"preprocess normalises {len(self.mean)} channels, the picture has {pixels.shape[1]}.",
+                _REMEDY,
+            )
         mean, std = (v.to(pixels).view(1, -1, 1, 1) for v in (self.mean, self.std))
         return (pixels - mean) / std
 
@@ -66,7 +71,7 @@ class Preprocess:
         """
         if self._call is None:
             return _to_tensor(_resized(picture, size), channels)
-        with same_random_state():
+        with same_random_state(self):
             out = self._call(picture.convert("RGB"))
         return self.unnormalise(out[None]).clamp(0.0, 1.0)
 
