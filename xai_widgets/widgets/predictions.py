@@ -164,7 +164,7 @@ def _chart(classes: Sequence[str] | None) -> tuple[bqplot.Bars, bqplot.Figure]:
     # The shares stand beside the names, so that the bars need no scale under them.
     axis = bqplot.Axis(scale=names, side="left", grid_lines="none", color="transparent", tick_style=TEXT)
     # As wide as the longest name of the model, so that all its images have their bars in one place.
-    longest = max(map(len, classes), default=0) if classes else NAME_LENGTH
+    longest = max(map(len, classes or ["class 999"]))
     figure = bqplot.Figure(
         marks=[bars],
         axes=[axis],
