@@ -109,7 +109,7 @@ class Predictions(ipywidgets.VBox):
     def _wish(self, _: Any = None) -> None:
         self.scene.session.work(topics.wish(self.scene, "predictions", {"image": self.image}), self._failed)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         # The one place where text becomes HTML: names and messages are never markup.
         words = html.escape(str(error))
         self._title.value = f'{TITLE}<span class="xw-predictions-error" title="{words}">{words}</span>'
