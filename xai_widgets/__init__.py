@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from xai_widgets.explain import explain_steps as explain_steps
     from xai_widgets.inputs import baselines as baselines
     from xai_widgets.model.handle import Model as Model
+    from xai_widgets.model.targets import Channel as Channel
+    from xai_widgets.model.targets import ClassTarget as ClassTarget
+    from xai_widgets.model.targets import Margin as Margin
+    from xai_widgets.model.targets import Neuron as Neuron
     from xai_widgets.results import Evidence as Evidence
     from xai_widgets.results import Explanation as Explanation
     from xai_widgets.widgets.attribution_view import AttributionView as AttributionView
@@ -37,6 +41,10 @@ _HOMES = {
     "LayerScrubber": "widgets.layer_scrubber",
     "METHODS": "explain",
     "Model": "model.handle",
+    "Channel": "model.targets",
+    "ClassTarget": "model.targets",
+    "Margin": "model.targets",
+    "Neuron": "model.targets",
     "Predictions": "widgets.predictions",
     "Step": "anytime",
     "doctor": "doctor",

@@ -6,6 +6,7 @@ everything else follows from that: the check of what is given, the error, the co
 
 import inspect
 import math
+import numbers
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -93,16 +94,16 @@ class Param:
         return value
 
     def _number(self, value: Any, owner: str) -> int | float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
             raise ParameterError(f"{self.name} of {owner} is a number, not {value!r}.")
-        if self.kind == "int" and value != int(value):
+        number = float(value)
+        if self.kind == "int" and not number.is_integer():
             raise ParameterError(f"{self.name} of {owner} is a whole number, not {value!r}.")
         low, high = self.low or 0.0, self.high or 0.0
-        if not low <= value <= high:
+        if not low <= number <= high:
             words = f"{self.name} of {owner} lies within {low:g} and {high:g}, not at {value!r}."
-            nearest = min(max(value, low), high)
-            raise ParameterError(words, f"{nearest:g} is the nearest.")
-        return int(value) if self.kind == "int" else float(value)
+            raise ParameterError(words, f"{min(max(number, low), high):g} is the nearest.")
+        return int(number) if self.kind == "int" else number
 
 
 def declared(function: Callable[..., Any]) -> tuple[Param, ...]:

@@ -59,7 +59,7 @@ def test_linear_integrated_gradients(linear: tuple[Model, np.ndarray], baseline:
     np.testing.assert_allclose(
         found.values, weights * (picture().double().numpy() - reference), rtol=1e-4, atol=1e-6
     )
-    assert found.evidence.evaluations == 3, "one gradient and the two ends tell that it is linear"
+    assert found.evidence.evaluations == 9, "fewer nodes may agree by chance"
     assert found.evidence["completeness"].verdict == "holds"
 
 

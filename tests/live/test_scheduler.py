@@ -17,7 +17,7 @@ class Log:
     def __init__(self) -> None:
         self.values: list[object] = []
         self.ended = threading.Event()
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def step(self, index: int, step: Step[object]) -> None:
         assert index == len(self.values)
@@ -27,7 +27,7 @@ class Log:
         assert seconds >= 0
         self.ended.set()
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         self.error = error
         self.ended.set()
 
@@ -198,3 +198,17 @@ def test_a_stopped_scheduler_takes_nothing_more() -> None:
     scheduler.submit(Job("b", lambda: counting(1, trace), log))
     assert scheduler.wait_idle(0)
     assert not any(thread.name == "stopped" for thread in threading.enumerate())
+
+
+def test_a_network_that_wants_to_exit_is_an_error_like_others() -> None:
+    scheduler, log, after = Scheduler(), Log(), Log()
+
+    def leaving() -> Iterator[Step[int]]:
+        raise SystemExit("bye")
+        yield
+
+    scheduler.submit(Job("a", leaving, log))
+    assert log.ended.wait(PATIENCE)
+    assert isinstance(log.error, SystemExit)
+    scheduler.submit(Job("a", lambda: counting(1, []), after))
+    assert after.ended.wait(PATIENCE)

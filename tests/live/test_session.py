@@ -10,7 +10,7 @@ import pytest
 from xai_widgets.anytime import Step
 from xai_widgets.live import codec
 from xai_widgets.live.scheduler import Scheduler
-from xai_widgets.live.session import AHEAD_SEQ, CLIENTS, Encoded, Session, Wish
+from xai_widgets.live.session import AHEAD_SEQ, Encoded, Session, Wish
 
 PATIENCE = 20.0
 
@@ -180,13 +180,55 @@ def test_work_for_python_says_nothing_to_the_browser(
     assert str(errors[0]) == "broken" and wire.sent == []
 
 
-def test_pages_that_went_away_are_forgotten(wire: Wire, session: Session, scheduler: Scheduler) -> None:
-    """A page that never acknowledges leaves work ahead waiting; new pages push it out in the end."""
+def test_a_page_that_went_away_is_forgotten(
+    wire: Wire, session: Session, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that never acknowledges leaves work ahead waiting; in the end it is dropped."""
     session.request("gone", 1, wish(1))
     session.ahead("gone", "maps", [wish(1, params={"layer": i}) for i in range(9)])
     assert not scheduler.wait_idle(0.2)
-    for page in range(CLIENTS):
-        session.request(f"page {page}", 1, wish(1))
+    session.request("here", 1, wish(1))
+    assert not scheduler.wait_idle(0.2), "not yet: it was heard of a moment ago"
+    monkeypatch.setattr("xai_widgets.live.session.SILENT_SECONDS", 0.1)
+    session.request("here", 2, wish(1))
     assert scheduler.wait_idle(PATIENCE)
-    assert ("gone", "maps") not in session._lines
-    assert len(session._clients) == CLIENTS
+    assert set(session._clients) == {"here"} and ("gone", "maps") not in session._lines
+
+
+def test_what_a_page_has_is_not_sent_ahead_again(wire: Wire, session: Session, scheduler: Scheduler) -> None:
+    for seq in (1, 2):
+        session.request("me", seq, wish(1, params={"layer": 0}))
+        session.ahead("me", "maps", [wish(1, params={"layer": i}) for i in range(3)])
+        for _ in range(6):
+            scheduler.wait_idle(0.1)
+            session.ack("me", "maps")
+    assert [frame["params"]["layer"] for frame in wire.of("frame")] == [0, 1, 2, 0]
+    session.reset()
+    session.ahead("me", "maps", [wish(1, params={"layer": 1})])
+    assert scheduler.wait_idle(PATIENCE)
+    assert wire.of("reset") and wire.of("frame")[-1]["params"] == {"layer": 1}
+
+
+def test_an_observer_that_raises_keeps_no_picture_away(
+    wire: Wire, session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = wish(1)
+
+    def seen(step: Step[int]) -> None:
+        raise ZeroDivisionError("a user's mistake")
+
+    session.request("me", 1, Wish("maps", {}, asked.work, asked.encode, seen))
+    wire.wait("done")
+    assert wire.of("frame") and not wire.of("error")
+    assert "a user's mistake" in capsys.readouterr().err
+
+
+def test_a_channel_that_breaks_does_not_end_the_worker(scheduler: Scheduler) -> None:
+    def broken(message: Any, buffers: list[bytes]) -> None:
+        raise OSError("gone")
+
+    Session(broken, scheduler).request("me", 1, wish(1))
+    assert scheduler.wait_idle(PATIENCE)
+    wire = Wire()
+    Session(wire, scheduler).request("me", 1, wish(1))
+    assert wire.wait("done")

@@ -4,6 +4,7 @@ import gc
 import weakref
 from pathlib import Path
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -70,6 +71,10 @@ def test_the_selection_is_never_published_on_a_panels_own_comm(explorer: xw.Expl
         ("method", "integrated", ParameterError, "'integrated_gradients'"),
         ("image", 5, InputError, "Give 0 to 1"),
         ("baseline", "blurr", ParameterError, "'blur'"),
+        ("params", {"samples": 4}, ParameterError, "samples"),
+        ("seed", -4, ParameterError, "from 0 on"),
+        ("channel", 99, ParameterError, "from 0 to"),
+        ("target", 1.9, UnknownClassError, "no class"),
     ],
 )
 def test_wrong_values_are_errors_where_they_are_written(
@@ -112,8 +117,11 @@ def test_every_panel_can_be_taken_along(kind: type, model: xw.Model, tmp_path: P
     assert shot.dtype == np.uint8 and shot.ndim == 3 and shot.shape[2] == 3 and len(np.unique(shot)) > 2
     panel.save(tmp_path / "x.png")
     assert np.array_equal(np.asarray(Image.open(tmp_path / "x.png")), shot)
-    compile(panel.to_code(), "to_code", "exec")
-    panel.close()
+    names = {"model": model, "images": picture(), "image": picture()}
+    exec(panel.to_code(), names)
+    for again in (names.get("panel"), panel):
+        if again is not None:
+            again.close()
 
 
 @pytest.mark.parametrize("kind", PANELS)
@@ -147,6 +155,48 @@ def test_close_frees_everything(model: xw.Model) -> None:
     del explorer, scene
     gc.collect()
     assert module() is None
+
+
+@pytest.mark.parametrize("kind", PANELS)
+def test_close_leaves_no_widget_behind(kind: type, model: xw.Model) -> None:
+    before = set(ipywidgets.widgets.widget._instances)
+    panel = kind(model, picture())
+    panel.close()
+    left = [
+        ipywidgets.widgets.widget._instances[key]
+        for key in set(ipywidgets.widgets.widget._instances) - before
+    ]
+    assert left == []
+
+
+def test_a_picture_is_saved_as_its_name_says(explorer: xw.Explorer, tmp_path: Path) -> None:
+    explorer.strip.save(tmp_path / "x.jpg")
+    assert Image.open(tmp_path / "x.jpg").format == "JPEG"
+    with pytest.raises(ParameterError, match=r"Use \.png"):
+        explorer.save(tmp_path / "x.svg")
+
+
+def test_another_method_has_its_own_parameters(explorer: xw.Explorer, page: Page) -> None:
+    explorer.method, explorer.params = "smooth_grad", {"samples": 4}
+    explorer.method = "gradient"
+    assert explorer.params == {}
+    page.say(type="select", values={"method": "smooth_grad", "params": {"samples": 8}})
+    assert explorer.params == {"samples": 8}
+
+
+def test_pictures_in_memory_are_no_baseline_of_the_explorer(explorer: xw.Explorer) -> None:
+    for baseline in (xw.baselines.Image(picture(5)), xw.baselines.Distribution([picture(5)])):
+        with pytest.raises(ParameterError, match="Add them to its images"):
+            explorer.baseline = baseline
+    explorer.baseline = xw.baselines.Image(1)
+    assert explorer.baseline == {"name": "image", "image": 1}
+    explorer.baseline = "distribution"
+    assert explorer.baseline == {"name": "distribution"}
+
+
+def test_values_for_a_shared_scene_reach_it(explorer: xw.Explorer) -> None:
+    xw.AttributionView(scene=explorer.scene, method="occlusion", target=3)
+    assert explorer.method == "occlusion" and explorer.target == 3
 
 
 def test_panels_switch_on_and_off(explorer: xw.Explorer) -> None:

@@ -1,6 +1,7 @@
 """What a view can ask for, and what it gets: held against the network itself."""
 
 import io
+import time
 from typing import Any
 
 import numpy as np
@@ -230,3 +231,29 @@ def _shared() -> xw.Explorer:
     if not _kept:
         _kept.append(xw.explore(network(), picture(0)))
     return _kept[0]
+
+
+def test_a_distribution_of_all_images_is_another_one_when_an_image_is_added(page: Page) -> None:
+    wish: dict[str, Any] = dict(
+        image=0, target=1, layer=None, method="integrated_gradients", params={}, seed=0
+    )
+    before = page.array(page.ask("attribution", **wish, baseline={"name": "distribution"}), "map")
+    page.scene.add(picture(9))
+    after = page.array(page.ask("attribution", **wish, baseline={"name": "distribution"}), "map")
+    assert page.of("reset") and not np.array_equal(before, after)
+
+
+def test_a_refresh_while_work_runs_leaves_nothing_stale(page: Page) -> None:
+    module, slow = page.scene.model.module, []
+    handle = module.register_forward_hook(lambda *_: slow.append(1) or time.sleep(0.2))
+    page.say(type="request", topic="maps", seq=50, params={"image": 1, "layer": "2.0"})
+    while not slow:
+        pass
+    with torch.no_grad():
+        module[2][0].weight.mul_(-3)
+    page.scene.refresh()
+    handle.remove()
+    maps = page.array(page.ask("maps", image=1, layer="2.0"), "maps")
+    pixels = torch.from_numpy(np.array(picture(1))).permute(2, 0, 1)[None] / 255
+    expected = module[2][0](module[:2](pixels))[0].detach().numpy()
+    assert np.abs(maps - expected).max() <= np.ptp(expected) / 200

@@ -25,7 +25,7 @@ def judge(method: Method, problem: Problem, step: Step[Attribution]) -> Evidence
         _saturation(values),
         *(found.checks or (_architecture(method),)),
         _blindness(problem),
-        _seed(found.random, problem.seed),
+        _seed(found.random, problem.seed, problem.model.draws),
     ]
     seed = problem.seed if found.random else None
     return Evidence(tuple(checks), seed, found.evaluations, method.counted)
@@ -69,6 +69,9 @@ def _convergence(values: NDArray[np.float64], step: Step[Attribution], asked: in
     if size == 0:
         return Check(name, "not applicable", None, "The map is zero, so that no relative error can be told.")
     error = step.error / size
+    if error == 0 and not step.final:
+        words = f"After {asked} {counted} nothing has changed yet; the rest of the picture is still to come."
+        return Check(name, "doubtful", 0.0, words)
     if error == 0:
         return Check(
             name, "holds", 0.0, f"Complete after {asked} {counted}: there is nothing left to refine."
@@ -143,7 +146,10 @@ def _blindness(problem: Problem) -> Check:
     )
 
 
-def _seed(random: bool, seed: int) -> Check:
+def _seed(random: bool, seed: int, draws: bool) -> Check:
+    if draws:
+        words = "The network itself draws random numbers: the next run gives another map."
+        return Check("seed", "doubtful", None, words, "a random network")
     if not random:
         return Check("seed", "not applicable", None, "No random numbers are drawn.")
     return Check(

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..anytime import Step, last
-from ..errors import InputError, ParameterError
+from ..errors import InputError, ParameterError, UnknownLayerError, did_you_mean
 from ..inputs import baselines, images
 from ..inputs.baselines import Baseline
 from ..model.handle import Model
@@ -148,6 +148,9 @@ def _layer(method: Method, given: str | None, model: Model, inputs: Tensor) -> s
     if "layer" not in method.needs:
         return None
     tree = model.layers(inputs)
+    if given is not None and not isinstance(given, str):
+        words = f"A layer is given by its name, not as a {type(given).__name__}."
+        raise UnknownLayerError(words, did_you_mean("", [layer.name for layer in tree.viewable]))
     name: str = tree.default_cam() if given is None else tree[given].name
     return name
 

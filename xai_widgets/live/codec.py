@@ -40,7 +40,7 @@ def pack_maps(name: str, maps: NDArray[Any]) -> Packed:
 
 def pack_signed(name: str, values: NDArray[Any]) -> Packed:
     """Pack any array to int16 with one scale and zero 0: the error is 1/65534 of the largest value."""
-    values = np.asarray(values, np.float32)
+    values = np.asarray(values, np.float64)
     limit = float(np.abs(values).max(initial=0.0))
     scale = limit / 32767 if limit > 0 else 1.0
     return _packed(name, np.rint(values / scale).clip(-32767, 32767).astype("<i2"), scale, 0)

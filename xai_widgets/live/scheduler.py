@@ -7,6 +7,7 @@ picture before any is refined.
 """
 
 import atexit
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -15,6 +16,8 @@ from functools import cache
 from typing import Any, Protocol
 
 from ..anytime import Step
+
+_log = logging.getLogger(__name__)
 
 
 class Follower(Protocol):
@@ -26,7 +29,7 @@ class Follower(Protocol):
     def done(self, seconds: float) -> None:
         """The last step was made."""
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         """The work raised."""
 
 
@@ -127,7 +130,11 @@ class Scheduler:
         for old in dropped:
             _close(old)
         if job is not None:
-            self._advance(job)
+            try:
+                self._advance(job)
+            except Exception:  # a channel that is gone: the worker serves others, too
+                _log.exception("an answer could not be told")
+                self._end(job)
 
     def _next(self) -> Job | None:
         ready = [job for job in self._jobs.values() if job.ready()]
@@ -146,7 +153,7 @@ class Scheduler:
             if step is None or step.final:
                 self._end(job)
                 job.follower.done(time.perf_counter() - job.born)
-        except Exception as error:
+        except BaseException as error:  # SystemExit in a forward would end the worker without a word
             wished = self.current(job)
             self._end(job)
             if wished:
@@ -161,10 +168,13 @@ class Scheduler:
 
 def _close(job: Job) -> None:
     """Close the generator where its steps are made: on the worker, never while it runs elsewhere."""
-    close = getattr(job.steps, "close", None)
+    steps, job.steps = job.steps, None
+    close = getattr(steps, "close", None)
     if close is not None:
-        close()
-    job.steps = None
+        try:
+            close()
+        except Exception:
+            _log.exception("dropped work did not end cleanly")
 
 
 @cache

@@ -6,14 +6,15 @@ between waits, and only the newest of it is sent.
 """
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, TypeVar
 
 from ..anytime import Step
 from .codec import Packed
-from .messages import Frame, Params, ToBrowser, failure
+from .messages import Frame, Params, ToBrowser, canonical, failure
 from .scheduler import Job, Scheduler, worker
 
 T = TypeVar("T")
@@ -21,8 +22,8 @@ T = TypeVar("T")
 UNACKNOWLEDGED = 2
 PROGRESS_SECONDS = 0.1
 AHEAD_SEQ = -1
-CLIENTS = 32
-"""A page that goes away says no word: of more clients than these, the one that has wished least lately is gone."""
+SILENT_SECONDS = 600.0
+"""A page that goes away says no word; one that was silent for so long gets nothing sent ahead any more."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ class _Line:
     told: float = 0.0
 
 
+@dataclass
+class _Client:
+    """What is known of one view."""
+
+    heard: float = 0.0
+    sent: set[str] = field(default_factory=set)
+
+
 class Session:
     """The live side of one set of panels.
 
@@ -68,7 +77,7 @@ class Session:
         self._send = send
         self._scheduler = scheduler or worker()
         self._lines: dict[tuple[str, str], _Line] = {}
-        self._clients: dict[str, None] = {}  # in the order of their last wishes
+        self._clients: dict[str, _Client] = {}
         self._lock = RLock()
         self.closed = False
 
@@ -78,15 +87,15 @@ class Session:
             return
         with self._lock:
             self._line(client, wish.topic).held.clear()
-            self._clients.pop(client, None)
-            self._clients[client] = None
-            silent = [*self._clients][:-CLIENTS]
-        for old in silent:
-            self.forget(old)
+            now = time.monotonic()
+            self._clients.setdefault(client, _Client()).heard = now
+            silent = [one for one, known in self._clients.items() if now - known.heard > SILENT_SECONDS]
+        for one in silent:
+            self._forget(one)
         follower = _Answer(self, client, seq, wish)
         self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower))
 
-    def work(self, wish: Wish, failed: Callable[[Exception], None]) -> None:
+    def work(self, wish: Wish, failed: Callable[[BaseException], None]) -> None:
         """Do a wish of Python's own: only `wish.seen` hears of it, nothing goes to the browser."""
         if not self.closed:
             follower = _Quiet(wish, failed)
@@ -100,9 +109,10 @@ class Session:
         key = self._key(client, f"ahead {topic}")
         follower = _Ahead(self, client)
         ready = lambda: line.flying < UNACKNOWLEDGED  # noqa: E731
-        self._scheduler.submit(Job(key, lambda: _ahead_steps(wishes), follower, ahead=True, ready=ready))
+        fresh = (wish for wish in wishes if not self._has(client, wish))
+        self._scheduler.submit(Job(key, lambda: _ahead_steps(fresh), follower, ahead=True, ready=ready))
 
-    def cancel(self, client: str, topic: str, seq: int = 0) -> None:
+    def cancel(self, client: str, topic: str) -> None:
         """Drop the wish of this client and topic, if it still runs."""
         key = self._key(client, topic)
         self._scheduler.cancel(lambda other: other == key)
@@ -114,18 +124,19 @@ class Session:
         with self._lock:
             line = self._line(client, topic)
             line.flying = max(0, line.flying - 1)
+            if client in self._clients:
+                self._clients[client].heard = time.monotonic()
             waiting, line.held = line.held, []
             for message, buffers in waiting:
                 self._put(line, message, buffers)
         self._scheduler.wake()
 
-    def forget(self, client: str) -> None:
-        """A client is gone: nothing is on its way to it."""
-        self._scheduler.cancel(lambda key: isinstance(key, tuple) and key[:2] == (id(self), client))
+    def reset(self) -> None:
+        """Say that what was sent is worth nothing any longer; the views ask again."""
         with self._lock:
-            self._clients.pop(client, None)
-            for key in [key for key in self._lines if key[0] == client]:
-                del self._lines[key]
+            for known in self._clients.values():
+                known.sent.clear()
+        self.tell({"type": "reset"})
 
     def tell(self, message: ToBrowser, buffers: list[bytes] | None = None) -> None:
         """Send a message that no flow control concerns."""
@@ -137,6 +148,20 @@ class Session:
         self.closed = True
         self._scheduler.cancel(lambda key: isinstance(key, tuple) and key[0] == id(self))
         self._lines.clear()
+
+    def _has(self, client: str, wish: Wish) -> bool:
+        with self._lock:
+            return client in self._clients and _name(wish) in self._clients[client].sent
+
+    def _forget(self, client: str) -> None:
+        key = self._key(client, "ahead ")
+        self._scheduler.cancel(
+            lambda other: isinstance(other, tuple) and other[:2] == key[:2] and other[2].startswith(key[2])
+        )
+        with self._lock:
+            self._clients.pop(client, None)
+            for line in [line for line in self._lines if line[0] == client]:
+                del self._lines[line]
 
     # -- for the answers ------------------------------------------------------------------------------
 
@@ -156,6 +181,8 @@ class Session:
         buffers = [packed.data for packed in encoded.arrays]
         with self._lock:
             line = self._line(client, wish.topic)
+            if step.final and client in self._clients:
+                self._clients[client].sent.add(_name(wish))
             if line.flying < UNACKNOWLEDGED:
                 self._put(line, message, buffers)
                 return
@@ -193,7 +220,7 @@ class Session:
     def _line(self, client: str, topic: str) -> _Line:
         return self._lines.setdefault((client, topic), _Line())
 
-    def _key(self, client: str, topic: str) -> Hashable:
+    def _key(self, client: str, topic: str) -> tuple[int, str, str]:
         return (id(self), client, topic)
 
 
@@ -207,8 +234,7 @@ class _Answer:
     wish: Wish
 
     def step(self, index: int, step: Step[Any]) -> None:
-        if self.wish.seen is not None:
-            self.wish.seen(step)
+        _show(self.wish, step)
         self.session.frame(self.client, self.seq, index, self.wish, step)
 
     def done(self, seconds: float) -> None:
@@ -220,7 +246,7 @@ class _Answer:
             {"type": "done", "client": self.client, "topic": topic, "seq": self.seq, "ms": ms},
         )
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         topic = self.wish.topic
         self.session.end(
             self.client,
@@ -240,11 +266,10 @@ class _Quiet:
     """Tells Python alone."""
 
     wish: Wish
-    failed: Callable[[Exception], None]
+    failed: Callable[[BaseException], None]
 
     def step(self, index: int, step: Step[Any]) -> None:
-        if self.wish.seen is not None:
-            self.wish.seen(step)
+        _show(self.wish, step)
 
     def done(self, seconds: float) -> None:
         pass
@@ -264,7 +289,7 @@ class _Ahead:
     def done(self, seconds: float) -> None:
         pass
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: BaseException) -> None:
         pass
 
 
@@ -273,3 +298,16 @@ def _ahead_steps(wishes: Iterable[Wish]) -> Iterator[Step[tuple[Wish, Step[Any]]
         for step in wish.work():
             if step.final:
                 yield Step((wish, step), 0.0, None, False)
+
+
+def _name(wish: Wish) -> str:
+    return f"{wish.topic} {canonical(wish.params)}"
+
+
+def _show(wish: Wish, step: Step[Any]) -> None:
+    """Let Python see a step. What a user's observer raises is printed and does not keep the picture away."""
+    if wish.seen is not None:
+        try:
+            wish.seen(step)
+        except Exception:
+            traceback.print_exc()

@@ -14,6 +14,7 @@ from .base import Panel
 from .traits import followed, shown
 
 VIEWS = ("blended", "overlay", "side", "map", "image")
+COLORMAPS = ("auto", *render.colormaps())
 SIGNS = ("both", "positive", "negative", "absolute")
 
 
@@ -39,7 +40,7 @@ class AttributionView(Panel):
     opacity = shown(traitlets.Float(0.75, min=0, max=1), "how opaque the map lies on the image")
     clip = shown(traitlets.Float(99.0, min=50, max=100), "the percentile of |values| at which colours end")
     sign = shown(traitlets.Enum(SIGNS, "both"), "which part of a signed map is shown")
-    colormap = shown(traitlets.Unicode("auto"), 'the name of a colour map; "auto" chooses by the sign')
+    colormap = shown(traitlets.Enum(COLORMAPS, "auto"), 'a colour map; "auto" chooses by the sign')
     top = shown(
         traitlets.Float(100.0, min=0.1, max=100), "only this share of the strongest pixels, in percent"
     )

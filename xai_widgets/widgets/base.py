@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 import traitlets
 from numpy.typing import NDArray
+from PIL import Image
 
 from .. import render
 from ..errors import ParameterError, XaiWidgetsError, did_you_mean
@@ -56,6 +57,9 @@ class Panel(anywidget.AnyWidget):
                 raise ParameterError(f"{type(self).__name__} has no {key!r}.", did_you_mean(key, known))
         chosen = {key: values.pop(key) for key in list(values) if key in KEYS}
         self.scene = scene if scene is not None else Scene(model, images, **chosen)
+        if scene is not None:
+            for key, value in chosen.items():
+                setattr(scene.selection, key, value)
         self._own = scene is None
         self.persist = persist
         start = self.scene.selection.values()
@@ -88,6 +92,8 @@ class Panel(anywidget.AnyWidget):
             self._released()
         if self._own:
             self.scene.close()
+        if self.layout is not None:
+            self.layout.close()
         super().close()
 
     def _released(self) -> None:
@@ -140,8 +146,25 @@ def _bundle(name: str, kind: str) -> str:
 
 
 def save(picture: NDArray[np.uint8], path: str | Path) -> None:
-    """Write a picture to a file; only PNG keeps it exactly."""
-    Path(path).write_bytes(render.png_bytes(picture))
+    """Write a picture to a file; the format follows from the name, and only PNG keeps it exactly.
+
+    Raises:
+        ParameterError: no picture format has this ending.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in Image.registered_extensions():
+        raise ParameterError(f"A picture is not saved as {Path(path).name!r}.", "Use .png, .jpg or .webp.")
+    Image.fromarray(picture).save(path)
+
+
+def close_all(*widgets: Any) -> None:
+    """Close widgets with what ipywidgets made for them."""
+    for widget in widgets:
+        for name in ("layout", "style", "tooltip"):
+            part = getattr(widget, name, None)
+            if isinstance(part, ipywidgets.Widget):
+                part.close()
+        ipywidgets.Widget.close(widget)
 
 
 def with_picture(bundle: Any, panel: Any) -> Any:
@@ -153,11 +176,18 @@ def with_picture(bundle: Any, panel: Any) -> Any:
 
 
 def code(name: str, scene: Scene, values: dict[str, Any]) -> str:
-    """Return the Python that makes a panel or an explorer again, but for the network, which is the user's."""
-    sources = [picture.source or f"<{picture.name}>" for picture in scene.pictures]
-    model = f"model = xw.Model(network)  # {scene.model.name}, fingerprint {scene.model.fingerprint}"
-    call = [
-        f"panel = xw.{name}(model, {sources!r},",
-        *(f"    {key}={value!r}," for key, value in values.items()),
+    """Return the Python that makes a panel or an explorer again.
+
+    It takes the name `model` for the Model, and `images` for pictures that have no path.
+    """
+    sources = [picture.source for picture in scene.pictures]
+    names = ", ".join(picture.name for picture in scene.pictures)
+    lines = [
+        "import xai_widgets as xw",
+        "",
+        f"# model: {scene.model.name}, fingerprint {scene.model.fingerprint}",
     ]
-    return "\n".join(["import xai_widgets as xw", "", model, *call, ")"])
+    if not all(sources):
+        lines.append(f"# images: {names}")
+    call = [f"panel = xw.{name}(", "    model,", f"    {sources!r}," if all(sources) else "    images,"]
+    return "\n".join([*lines, *call, *(f"    {key}={value!r}," for key, value in values.items()), ")"])

@@ -104,10 +104,11 @@ class Explorer(ipywidgets.VBox):
             for link in self._links:
                 link.unlink()
             self._links = ()
-            for panel in (self.strip, *self._named().values(), *self.children):
+            for panel in (self.strip, *self._named().values()):
                 panel.close()
+            base.close_all(self._cells)
             self.scene.close()
-        super().close()
+        base.close_all(self)
 
     def _named(self) -> dict[str, Any]:
         panels = (self.layers, self.features, self.attribution, self.predictions)
@@ -120,9 +121,10 @@ class Explorer(ipywidgets.VBox):
             strict=True,
         ):
             widget.add_class(name)
-        cells = ipywidgets.Box([self.features, self.attribution, self.predictions])
-        cells.add_class("xw-grid")
-        return [self.strip, self.layers, cells]
+        # In the order in which they stand in a narrow cell, so that Tab follows the eye there.
+        self._cells = ipywidgets.Box([self.attribution, self.predictions, self.features])
+        self._cells.add_class("xw-grid")
+        return [self.strip, self.layers, self._cells]
 
     def _arrange(self, _: Any = None) -> None:
         # On the root: anywidget's views do not follow changes of their own classes.

@@ -33,7 +33,8 @@ class FeatureMaps(Panel):
     sort = shown(traitlets.Enum(SORTS, "index"), "what the maps are ordered by")
     scale = shown(traitlets.Enum(("map", "layer"), "map"), "one colour scale a map, or one for the layer")
     colormap = shown(
-        traitlets.Unicode("auto"), 'the name of a colour map; "auto" chooses by the signs in the layer'
+        traitlets.Enum(("auto", *render.colormaps()), "auto"),
+        'the name of a colour map; "auto" chooses by the signs in the layer',
     )
     tile = shown(traitlets.Int(72), "the side of a tile in pixels")
 

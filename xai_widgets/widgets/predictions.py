@@ -11,10 +11,11 @@ import traitlets
 from numpy.typing import NDArray
 
 from ..anytime import Step
+from ..errors import ParameterError, did_you_mean
 from ..model.handle import Prediction
 from . import base, snapshots, topics
 from .scene import Scene
-from .selection import Follow
+from .selection import KEYS, Follow
 
 COLOUR, CHOSEN = "#7a8794", "#1976d2"
 TEXT = {
@@ -56,6 +57,9 @@ class Predictions(ipywidgets.VBox):
         count: int = 5,
         **values: Any,
     ) -> None:
+        for key in values:
+            if key not in KEYS:
+                raise ParameterError(f"Predictions has no {key!r}.", did_you_mean(key, (*KEYS, "count")))
         self.scene = scene if scene is not None else Scene(model, images, **values)
         self._own = scene is None
         self.persist = persist
@@ -100,11 +104,12 @@ class Predictions(ipywidgets.VBox):
             self._follow.unlink()
             self._follow = None
             self.scene.unfollow("predictions", self._seen)
-            for child in (self._title, self._figure, self._bars):
-                child.close()
+            marks, axes = self._figure.marks, self._figure.axes
+            scales = (*self._bars.scales.values(), self._figure.scale_x, self._figure.scale_y)
+            base.close_all(self._title, *marks, *axes, *scales, self._figure)
         if self._own:
             self.scene.close()
-        super().close()
+        base.close_all(self)
 
     def _wish(self, _: Any = None) -> None:
         self.scene.session.work(topics.wish(self.scene, "predictions", {"image": self.image}), self._failed)
@@ -112,6 +117,7 @@ class Predictions(ipywidgets.VBox):
     def _failed(self, error: BaseException) -> None:
         # The one place where text becomes HTML: names and messages are never markup.
         words = html.escape(str(error))
+        self._bars.opacities = [0.25]  # what is shown belongs to another image
         self._title.value = f'{TITLE}<span class="xw-predictions-error" title="{words}">{words}</span>'
 
     def _seen(self, params: dict[str, Any], step: Step[list[Prediction]]) -> None:
@@ -125,11 +131,13 @@ class Predictions(ipywidgets.VBox):
         with self._bars.hold_sync():
             self._bars.x = [f"{_short(entry, self.top)}  {_percent(entry.probability)}" for entry in shown]
             self._bars.y = [entry.probability for entry in shown]
+            self._bars.opacities = [0.95]
             self._paint()
 
     def _paint(self, _: Any = None) -> None:
         first = self.top[0].index if self.top else None
-        chosen = first if self.target is None else getattr(self.target, "index", self.target)
+        chosen = self.target.get("index") if isinstance(self.target, dict) else self.target
+        chosen = first if self.target is None else chosen
         self._bars.colors = [CHOSEN if entry.index == chosen else COLOUR for entry in self.top[::-1]]
 
     def _stretch(self, _: Any = None) -> None:
@@ -146,9 +154,12 @@ class Predictions(ipywidgets.VBox):
 
 def _short(entry: Prediction, among: tuple[Prediction, ...]) -> str:
     """Return a name that fits beside its bar and that no other bar has."""
-    name = entry.name if len(entry.name) <= NAME_LENGTH else entry.name[: NAME_LENGTH - 1] + "…"
-    twins = sum(other.name == entry.name for other in among)
-    return f"{name} #{entry.index}" if twins > 1 else name
+    twins = sum(_cut(other.name) == _cut(entry.name) for other in among)
+    return f"{_cut(entry.name)} #{entry.index}" if twins > 1 else _cut(entry.name)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
 
 
 def _percent(share: float) -> str:

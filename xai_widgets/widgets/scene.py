@@ -4,6 +4,7 @@ import itertools
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -12,8 +13,9 @@ import torch
 from torch import nn
 
 from ..anytime import Step
-from ..errors import InputError, ParameterError, did_you_mean
+from ..errors import InputError, ParameterError
 from ..explain import METHODS
+from ..explain.registry import find
 from ..inputs import baselines, images
 from ..inputs.images import Picture
 from ..live import messages
@@ -117,7 +119,10 @@ class Scene:
     def explained(self, params: dict[str, Any]) -> Iterator[Step[Explanation]]:
         """Explain what `params` (of topic "attribution") names, from the cache where it is kept."""
         wish = topics.settled(self, params)
-        key = (self._number, messages.canonical(wish | {"image": self.picture(wish["image"]).key}))
+        of: dict[str, Any] = {"image": self.picture(wish["image"]).key}
+        if wish["baseline"] and wish["baseline"]["name"] in ("image", "distribution"):
+            of["pictures"] = [picture.key for picture in self.pictures]
+        key = (self._number, messages.canonical(wish | of))
         return remembered(_explained, key, lambda: topics.explain(self, wish))
 
     def add(self, source: Any, name: str | None = None) -> int:
@@ -126,6 +131,7 @@ class Scene:
         self.model.pixels(picture)
         self.pictures = [*self.pictures, picture]
         self._announce_images()
+        self.session.reset()  # a distribution of all images is another one now
         return len(self.pictures) - 1
 
     def close(self) -> None:
@@ -139,7 +145,8 @@ class Scene:
     def refresh(self) -> None:
         """Work out everything on the screen again: for a network whose weights have changed."""
         self._forget()
-        self.session.tell({"type": "reset"})
+        self._number = next(_numbers)  # what is still being worked out ends up under the old one
+        self.session.reset()
         for again in list(self._again):
             again()
 
@@ -186,7 +193,7 @@ class Scene:
         topic, params = request["topic"], request["params"]
         wish = topics.wish(self, topic, params)
         if "image" in params:
-            self._check("image", params["image"])
+            self._check_image(params["image"])
         self.session.request(request["client"], request["seq"], wish)
         if topic == "maps":
             self.session.ahead(request["client"], topic, topics.neighbours(self, params))
@@ -267,19 +274,45 @@ class Scene:
         if self.channel.comm is not None:
             self.channel.send(message, buffers)
 
-    def _check(self, key: str, value: Any) -> Any:
+    def _check(self, selection: Selection, key: str, value: Any) -> Any:
         """Return a value of the selection in the form the browser knows, or raise what is wrong with it."""
         if key == "image":
             return self._check_image(value)
         if key == "layer" and value is not None:
             return self.tree(0)[value].name
+        if key == "channel" and value is not None and selection.layer is not None:
+            return self._check_channel(value, self.tree(0)[selection.layer])
         if key == "target":
             return self._check_target(value)
-        if key == "method" and value not in METHODS:
-            raise ParameterError(f"No method is called {value!r}.", did_you_mean(str(value), METHODS))
+        if key == "method":
+            return find(value).name
+        if key == "params" and selection.method:
+            find(selection.method).check(value)
         if key == "baseline":
-            return self.baseline(value).to_json() if value else {}
+            return self._check_baseline(value)
+        if key == "seed" and value < 0:
+            raise ParameterError(f"A seed is a whole number from 0 on, not {value}.")
         return value
+
+    def _check_channel(self, value: int, layer: Layer) -> int:
+        if not 0 <= value < layer.channels:
+            words = f"{layer.name!r} has no channel {value}."
+            raise ParameterError(words, f"It has {layer.channels}, from 0 to {layer.channels - 1}.")
+        return value
+
+    def _check_baseline(self, value: Any) -> dict[str, Any]:
+        if not value:
+            return {}
+        if isinstance(value, baselines.Image) and isinstance(value.image, int):
+            value = {"name": "image", "image": value.image}
+        in_memory = isinstance(value, baselines.Image | baselines.Distribution) and not _has_paths(value)
+        if in_memory:
+            raise ParameterError(
+                "Pictures in memory cannot become a baseline of the explorer.",
+                'Add them to its images and take {"name": "image", "image": 1} or "distribution", '
+                "or give paths, or use xw.explain.",
+            )
+        return self.baseline(value).to_json()
 
     def _check_image(self, value: Any) -> int:
         count = len(self.pictures)
@@ -295,6 +328,11 @@ class Scene:
         if not isinstance(value, targets.Target):
             return self.model.class_index(value)
         return targets.resolve(value, self.model, self.inputs(0)).to_json()
+
+
+def _has_paths(value: baselines.Image | baselines.Distribution) -> bool:
+    given = value.images if isinstance(value, baselines.Distribution) else [value.image]
+    return len(given) > 0 and all(isinstance(one, str | Path) for one in given)
 
 
 class _Pixels(Sequence[torch.Tensor]):

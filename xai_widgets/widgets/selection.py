@@ -33,7 +33,11 @@ class Selection(traitlets.HasTraits):
 
     @traitlets.validate(*KEYS)
     def _valid(self, proposal: Any) -> Any:
-        return self._check(proposal.trait.name, proposal.value)
+        return self._check(self, proposal.trait.name, proposal.value)
+
+    @traitlets.observe("method")
+    def _another_method(self, _: Any) -> None:
+        self.params = {}  # they are the other method's
 
     def values(self) -> dict[str, Any]:
         """Return all of them, as the browser knows them."""
