@@ -32,7 +32,8 @@ export function layerRange(maps: Tensor): Range {
 
 /** The range a colour map is laid over: around zero for a diverging one, so that zero has its middle. */
 export function centred([low, high]: Range, colormap: string): Range {
-  if (!isDiverging(colormap)) return [low, high];
+  // A map of one value has no range: it takes the first colour, as a dead unit should look.
+  if (!isDiverging(colormap)) return [low, high > low ? high : low + 1];
   const limit = Math.max(Math.abs(low), Math.abs(high));
   return [-limit, limit];
 }
