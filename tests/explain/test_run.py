@@ -150,3 +150,12 @@ def test_wrong_model_and_pictures(model: Model) -> None:
         explain(model, [])
     with pytest.raises(InputError):
         explain(model, "no such file.png")
+
+
+def test_what_was_done_to_the_picture_is_said(model: Model) -> None:
+    large = Pil.new("RGBA", (640, 480), (200, 30, 30, 128))
+    flat = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.AdaptiveAvgPool2d(1))
+    sentence = explain(flat, large, "gradient").evidence["picture"].sentence
+    assert "640 × 480 pixels resized and cropped to 224 × 224" in sentence and "transparency" in sentence
+    untouched = explain(model, picture(), "gradient").evidence["picture"].sentence
+    assert untouched == "The network saw it as it is."

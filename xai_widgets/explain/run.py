@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..inputs import baselines, images
 from ..inputs.baselines import Baseline
 from ..model.handle import Model
 from ..model.targets import ClassTarget, Target, resolve
-from ..results import Explanation
+from ..results import Check, Explanation
 from .code import code
 from .evidence import judge
 from .method import Method
@@ -91,13 +92,14 @@ def explain_steps(
     )
     facts = _facts(chosen, problem, settings, picture)
     spent = time.perf_counter() - start
-    return _steps(chosen, problem, settings, facts, spent)
+    return _steps(chosen, problem, settings, facts | {"picture": _seen_as(picture, pixels)}, spent)
 
 
 def _steps(
     method: Method, problem: Problem, settings: dict[str, Any], facts: dict[str, Any], spent: float
 ) -> Iterator[Step[Explanation]]:
     steps = method.function(problem, **settings)
+    picture = facts.pop("picture")
     while True:
         start = time.perf_counter()
         step = next(steps, None)
@@ -105,10 +107,18 @@ def _steps(
             return
         values = np.nan_to_num(step.value.values, posinf=0.0, neginf=0.0)
         evidence = judge(method, problem, step)
+        evidence = replace(evidence, checks=(*evidence.checks, picture))
         spent += time.perf_counter() - start
         seed = problem.seed if step.value.random else None
         found = Explanation(values=values, seed=seed, evidence=evidence, seconds=spent, **facts)
         yield Step(found, step.done, step.error, step.final)
+
+
+def _seen_as(picture: images.Picture, pixels: Tensor) -> Check:
+    """Return what became of the picture before the network saw it."""
+    notes = picture.seen_as(pixels).notes
+    words = f"What was done to the picture: {'; '.join(notes)}." if notes else "The network saw it as it is."
+    return Check("picture", "holds", None, words)
 
 
 def _facts(

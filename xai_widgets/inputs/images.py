@@ -45,6 +45,15 @@ class Picture:
             return self.pixels.shape[2], self.pixels.shape[1]
         return self.pixels.size
 
+    def seen_as(self, pixels: Tensor) -> "Picture":
+        """Return it with the pixels that the network sees, `(1, c, h, w)`, and a note where they differ."""
+        height, width = pixels.shape[-2:]
+        notes = self.notes
+        if self.size != (width, height):
+            was = " × ".join(map(str, self.size))
+            notes = (*notes, f"{was} pixels resized and cropped to {width} × {height}")
+        return replace(self, pixels=pixels[0], notes=notes)
+
     def thumbnail(self, size: int) -> Uint8:
         """Return a small copy `(h, w, 3)`, its longer side at most `size` pixels."""
         small = _to_pil(self.pixels) if isinstance(self.pixels, Tensor) else self.pixels.copy()

@@ -77,6 +77,10 @@ class Scene:
         """Return one of the pictures."""
         return self.pictures[image]
 
+    def ready(self, image: int) -> Picture:
+        """Return a picture whose pixels are what the network sees, so that no wish resizes it again."""
+        return self.picture(image).seen_as(self.pixels(image))
+
     def inputs(self, image: int) -> torch.Tensor:
         """Return what the network sees of a picture, normalised, `(1, c, h, w)`."""
         return self.model.normalise(self.pixels(image))

@@ -1,7 +1,7 @@
 """What a view can ask for: each topic is some work and how its steps become frames."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,10 +100,9 @@ def settled(scene: "Scene", params: Params) -> Params:
 
 def explain(scene: "Scene", wish: Params) -> Iterator[Step[Explanation]]:
     """Run the method that a settled wish names, on pixels that are read and resized already."""
-    image = wish["image"]
     return explain_steps(
         scene.model,
-        replace(scene.picture(image), pixels=scene.pixels(image)[0]),
+        scene.ready(wish["image"]),
         method=wish["method"],
         target=wish["target"],
         layer=wish["layer"],
