@@ -127,7 +127,7 @@ def _facts(
     """Return what of an Explanation is settled before any work."""
     target = problem.target
     return {
-        "input": _shown(problem.pixels),
+        "input": images.shown(problem.pixels[0]),
         "target": target.label(problem.model),
         "target_index": target.index if isinstance(target, ClassTarget) else None,
         "method": method.name,
@@ -170,10 +170,3 @@ def _picture(image: Any) -> images.Picture:
     if len(found) != 1:
         raise InputError(f"One picture is explained at a time, not {len(found)}.", "Take them one by one.")
     return found[0]
-
-
-def _shown(pixels: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return pixels `(1, c, h, w)` in [0, 1] as a picture `(h, w, 3)`, grey repeated."""
-    image = pixels[0].clamp(0, 1)
-    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
-    return np.asarray((rgb * 255).round().byte().permute(1, 2, 0).numpy())

@@ -56,7 +56,7 @@ class Picture:
 
     def thumbnail(self, size: int) -> Uint8:
         """Return a small copy `(h, w, 3)`, its longer side at most `size` pixels."""
-        small = _to_pil(self.pixels) if isinstance(self.pixels, Tensor) else self.pixels.copy()
+        small = Image.fromarray(shown(self.pixels)) if isinstance(self.pixels, Tensor) else self.pixels.copy()
         small.thumbnail((size, size), Image.Resampling.BILINEAR)
         return np.asarray(small, dtype=np.uint8)
 
@@ -264,6 +264,7 @@ def _picture(pixels: Image.Image | Tensor, notes: tuple[str, ...], name: str, so
     return Picture(name, pixels, source, notes, digest.hexdigest())
 
 
-def _to_pil(tensor: Tensor) -> Image.Image:
-    rgb = tensor if len(tensor) == 3 else tensor.mean(0, keepdim=True).expand(3, -1, -1)
-    return Image.fromarray((rgb * 255).round().byte().permute(1, 2, 0).contiguous().numpy())
+def shown(pixels: Tensor) -> Uint8:
+    """Return pixels `(c, h, w)` in [0, 1] as a picture `(h, w, 3)`; other than three channels become grey."""
+    rgb = pixels if len(pixels) == 3 else pixels.mean(0, keepdim=True).expand(3, -1, -1)
+    return np.asarray((rgb.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy())

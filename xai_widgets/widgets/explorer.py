@@ -17,6 +17,7 @@ from .layer_scrubber import LayerScrubber
 from .predictions import Predictions
 from .scene import Scene
 from .selection import KEYS, Follow
+from .traits import mirrored
 
 
 class Explorer(ipywidgets.VBox):
@@ -31,16 +32,14 @@ class Explorer(ipywidgets.VBox):
     Every trait works both ways: a change on the screen is a change here, and the other way round.
     """
 
-    image = traitlets.Int(0, help="which of the images, from 0")
-    target = traitlets.Any(
-        None, help="what is explained: None (the predicted class), an index, a name, a Target"
-    )
-    layer = traitlets.Unicode(None, allow_none=True, help="the layer's name")
-    channel = traitlets.Int(None, allow_none=True, help="the channel of the layer")
-    method = traitlets.Unicode("", help="a name of METHODS")
-    params = traitlets.Dict(help="the method's parameters that differ from their defaults")
-    baseline = traitlets.Any(help="a Baseline, its name, or its dict; empty for the method's own")
-    seed = traitlets.Int(0, help="seeds whatever the method draws")
+    image: Any = mirrored("image")
+    target: Any = mirrored("target")
+    layer: Any = mirrored("layer")
+    channel: Any = mirrored("channel")
+    method: Any = mirrored("method")
+    params: Any = mirrored("params")
+    baseline: Any = mirrored("baseline")
+    seed: Any = mirrored("seed")
     panels = traitlets.List(list(PANELS), help="which panels are shown")
 
     # `close` also runs on what could not be built to its end.

@@ -16,6 +16,7 @@ from ..model.handle import Prediction
 from . import base, snapshots, topics
 from .scene import Scene
 from .selection import KEYS, Follow
+from .traits import mirrored
 
 COLOUR, CHOSEN = "#7a8794", "#1976d2"
 TEXT = {
@@ -37,8 +38,8 @@ class Predictions(ipywidgets.VBox):
 
     follows: ClassVar[tuple[str, ...]] = ("image", "target")
 
-    image = traitlets.Int(0, help="which of the images, from 0")
-    target = traitlets.Any(None, help="what is explained")
+    image: Any = mirrored("image")
+    target: Any = mirrored("target")
     count = traitlets.Int(5, min=1, max=10, help="how many classes are shown")
     top = traitlets.Tuple(help="the Predictions on the screen, the likeliest first")
 

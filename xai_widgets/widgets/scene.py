@@ -233,7 +233,7 @@ class Scene:
             "methods": [
                 method.to_dict() | {"invalid": method.valid(self.model, tree)} for method in METHODS.values()
             ],
-            "baselines": [kind.describe() for kind in baselines.BASELINES.values()],
+            "baselines": baselines.schemas(),
             "images": self._images(),
         }
 

@@ -11,6 +11,7 @@ from ..anytime import Step
 from ..errors import ParameterError, did_you_mean
 from ..explain import explain_steps
 from ..explain.registry import find
+from ..inputs import images
 from ..live import codec
 from ..live.session import Encoded, Wish
 from ..model.handle import Prediction
@@ -126,14 +127,6 @@ def at_once(value: Callable[["Scene", Params], Any]) -> Callable[["Scene", Param
     return work
 
 
-def picture_of(pixels: torch.Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return `(1, c, h, w)` in [0, 1] as a picture `(h, w, 3)`, grey repeated."""
-    image = pixels[0].clamp(0, 1)
-    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
-    picture: np.ndarray[Any, np.dtype[np.uint8]] = (rgb * 255).round().byte().permute(1, 2, 0).numpy()
-    return picture
-
-
 # -- each topic: what is worked out, and how it is shown ----------------------------------------------
 
 
@@ -153,7 +146,7 @@ def _show_input(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
         "height": picture.size[1],
         "notes": list(picture.notes),
     }
-    return Encoded(meta, (codec.pack_picture("picture", picture_of(step.value)),))
+    return Encoded(meta, (codec.pack_picture("picture", images.shown(step.value[0])),))
 
 
 def _show_layers(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:

@@ -5,31 +5,22 @@ selection goes over the data channel, and the browser keeps its models equal to 
 on is not thrown back by its own echo, and `jslink` between panels works.
 """
 
+import copy
 from typing import Any
-
-import traitlets
 
 from .selection import Selection
 
 FOLLOWED = {"sync": True, "echo_update": False}
 
 
+def mirrored(key: str) -> Any:
+    """Return a trait like the selection's trait `key`."""
+    return copy.deepcopy(Selection.class_traits()[key])
+
+
 def followed(key: str) -> Any:
-    """Return a trait that is kept equal to the selection's trait `key`."""
-    trait = Selection.class_traits()[key]
-    kinds: dict[str, Any] = {
-        "image": traitlets.Int(0),
-        "target": traitlets.Any(None),
-        "layer": traitlets.Unicode(None, allow_none=True),
-        "channel": traitlets.Int(None, allow_none=True),
-        "method": traitlets.Unicode(""),
-        "params": traitlets.Dict(),
-        "baseline": traitlets.Any(None),
-        "seed": traitlets.Int(0),
-    }
-    chosen = kinds[key].tag(**FOLLOWED)
-    chosen.help = trait.help
-    return chosen
+    """Return a trait that the browser keeps equal to the selection's trait `key`."""
+    return mirrored(key).tag(**FOLLOWED)
 
 
 def shown(trait: Any, text: str) -> Any:
