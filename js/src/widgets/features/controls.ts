@@ -12,7 +12,7 @@ export const SORT_NAMES: Record<Sort, string> = {
   mean: "mean",
   max: "maximum",
   variance: "variance",
-  score: "gradient × act.",
+  score: "grad × act",
   value: "value",
 };
 
@@ -32,7 +32,7 @@ export class Controls {
   #sort = h("select", {
     class: "xw-select",
     "aria-label": "Order of the maps",
-    title: "gradient × act.: how much each map speaks for the target",
+    title: "grad × act: gradient × activation, how much each map speaks for the target",
   });
   #colormap = h("select", { class: "xw-select", "aria-label": "Colour map" });
   #tile = h("input", {
