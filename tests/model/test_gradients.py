@@ -1,5 +1,6 @@
 """Gradients and activations against slow derivations by hand."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
@@ -189,7 +190,7 @@ def test_a_batch_that_does_not_fit_halves_itself(error: Exception) -> None:
     module = Greedy(error)
     model, inputs = Model(module), torch.rand(10, 3, 8, 8)
     values, gradients = model.gradients(inputs, ClassTarget(1))
-    assert module.sizes == [10, 5, 2, 2, 2, 2, 2] and model.batch_limit == 2
+    assert module.sizes == [2, 1, 10, 5, 2, 2, 2, 2, 2] and model.batch_limit == 2
     expected = Model(module.net).gradients(inputs, ClassTarget(1))
     assert torch.allclose(values, expected[0], atol=1e-6)
     assert torch.allclose(gradients, expected[1], atol=1e-6)
@@ -205,3 +206,32 @@ def test_one_image_that_does_not_fit_is_an_error_with_a_remedy() -> None:
     assert "smaller picture" in caught.value.hint
     with pytest.raises(ModelError, match="Memory ran out"):
         model.layers(torch.rand(1, 3, 8, 8))
+
+
+class One(nn.Module):
+    """Takes one image at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nets.plain_cnn()
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert len(x) == 1
+        return self.net(x)
+
+
+def mixing() -> nn.Module:
+    """A network whose statistics are those of the batch, in evaluation mode too."""
+    norm = nn.BatchNorm2d(4, track_running_stats=False)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+
+
+@pytest.mark.parametrize("make", [One, mixing])
+def test_images_of_a_batch_do_not_touch_each_other(make: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    model, inputs = Model(make()), torch.rand(5, 3, 8, 8)
+    alone = [model.gradients(one[None], ClassTarget(1)) for one in inputs]
+    values, gradients = model.gradients(inputs, ClassTarget(1))
+    assert torch.allclose(values, torch.cat([value for value, _ in alone]), atol=1e-5)
+    assert torch.allclose(gradients, torch.cat([gradient for _, gradient in alone]), atol=1e-5)
+    assert model.batch_limit == 1

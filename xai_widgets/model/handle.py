@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from xai_widgets.errors import InputError, ModelError, UnknownClassError, XaiWidgetsError
 from xai_widgets.model import activations
-from xai_widgets.model.batches import in_batches
+from xai_widgets.model.batches import in_batches, is_out_of_memory
 from xai_widgets.model.classes import class_names, index_of
 from xai_widgets.model.failure import check_inputs, explained, fit_channels
 from xai_widgets.model.hooks import draws, lock_of, untouched
@@ -73,6 +73,7 @@ class Model:
         self._twin = Twin(self.module)
         self.classes = class_names(classes)
         self.batch_limit: int | None = None  # the largest batch that fitted, once one did not
+        self._batches: bool | None = None  # whether images of a batch are independent, once that was tried
         self.input_size: int | None = None  # the size found by trying, once a picture was rejected
         self._preprocess = Preprocess(preprocess)
         self._accepted: dict[tuple[int, ...], bool] = {}
@@ -269,6 +270,9 @@ class Model:
             return found
 
         def run(ready: Tensor) -> tuple[Tensor, ...]:
+            if len(ready) > 1 and self._batches is None:
+                self._batches = self._takes_batches(ready)
+                self.batch_limit = self.batch_limit if self._batches else 1
             found, self.batch_limit = in_batches(plain, ready, self.batch_limit)
             return found
 
@@ -288,6 +292,17 @@ class Model:
             raise
         except Exception as error:
             raise explained(error, self._twin.current(), ready) from error
+
+    def _takes_batches(self, ready: Tensor) -> bool:
+        """Whether a batch gives each image what it gets alone; statistics over the batch would mix them."""
+        net = self._twin.current()
+        with untouched(net):
+            try:
+                beside = find_logits(net(ready[:2]), 2)[0]
+            except Exception as error:  # a network that takes one image only says so in its own way
+                return is_out_of_memory(error)
+            alone = find_logits(net(ready[:1]), 1)[0]
+        return torch.allclose(alone, beside, rtol=1e-2, atol=1e-3 * float(alone.abs().max()))
 
     def _accepts(self, pixels: Tensor) -> bool:
         key = tuple(pixels.shape[1:])
