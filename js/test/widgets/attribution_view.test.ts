@@ -135,6 +135,14 @@ describe("what is asked", () => {
     expect(wish({ method: "gradient" })).toMatchObject({ layer: null, baseline: null, params: {} });
   });
 
+  it("takes the method's own baseline where none is selected, or none is known yet", () => {
+    const given = { methods: METHODS, baselines: BASELINES };
+    for (const baseline of [{}, null as unknown as Record<string, unknown>]) {
+      const asked = attributionWish(given, { ...values, method: "occlusion", baseline });
+      expect(asked?.baseline).toEqual({ name: "color", color: "#808080" });
+    }
+  });
+
   it("takes a distribution of baselines only where the method can", () => {
     const many = {
       name: "distribution",

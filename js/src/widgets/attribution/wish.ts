@@ -22,7 +22,7 @@ export function baselineOf(welcome: Greeting, values: Values): BaselineSchema | 
   const method = methodOf(welcome, values);
   const fitting = baselinesFor(welcome, method);
   const named = (name: unknown) => fitting.find((schema) => schema.name === name);
-  return named(values.baseline.name) ?? named(method?.baseline?.name) ?? fitting[0];
+  return named(values.baseline?.name) ?? named(method?.baseline?.name) ?? fitting[0];
 }
 
 /** That baseline with all its parameters, so that one wish has one key. */
@@ -30,7 +30,7 @@ export function baselineValue(welcome: Greeting, values: Values): Params | null 
   const schema = baselineOf(welcome, values);
   const own = methodOf(welcome, values)?.baseline ?? {};
   if (!schema) return null;
-  const given = [values.baseline, own].find(({ name }) => name === schema.name) ?? {};
+  const given = [values.baseline, own].find((one) => one?.name === schema.name) ?? {};
   return { name: schema.name, ...complete(schema.params, given) };
 }
 
