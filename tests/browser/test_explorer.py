@@ -404,6 +404,8 @@ ipywidgets.HBox([one, other])
     views = attribution(page)
     for view in (views.nth(0), views.nth(1)):
         expect(view).to_have_attribute("data-phase", "done", timeout=60_000)
+        box = view.bounding_box()
+        assert box and box["width"] > 500, "they share the width of their box"
     views.nth(0).get_by_role("slider", name="Clip at percentile").press("Home")
     eventually(lambda: notebook.value("other.clip") == 50)
     views.nth(0).get_by_label("Method", exact=True).select_option("integrated_gradients")
