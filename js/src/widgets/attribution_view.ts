@@ -1,8 +1,9 @@
 /** AttributionView: where in the picture the answer comes from, and what speaks for that. */
 
 import { plane } from "../draw/plane";
-import { Client, type Frame, type PanelModel, type Params, type Status, type Values } from "../live/client";
+import type { Client, Frame, PanelModel, Params, Status, Values } from "../live/client";
 import { canonical } from "../live/messages";
+import { nothing, panel } from "../panel";
 import { h, listen, write } from "../ui/element";
 import { type Evidence, EvidenceLine } from "../ui/evidence";
 import { percent, readable } from "../ui/number";
@@ -388,27 +389,8 @@ export class AttributionView {
   }
 }
 
-interface RenderContext {
-  model: PanelModel;
-  el: HTMLElement;
-}
-
-export default () => {
-  let client: Client | null = null;
-  return {
-    initialize({ model }: { model: PanelModel }) {
-      const joined = Client.connect(model);
-      client = joined;
-      return () => joined.dispose();
-    },
-    render({ model, el }: RenderContext) {
-      const root = document.createElement("div");
-      el.append(root);
-      const view = new AttributionView(client!, model, root);
-      return () => {
-        view.dispose();
-        root.remove();
-      };
-    },
-  };
-};
+export default panel(nothing, (client, model, el) => {
+  const root = document.createElement("div");
+  el.append(root);
+  return new AttributionView(client, model, root);
+});

@@ -2,7 +2,8 @@
 
 import { Painter } from "../draw/painter";
 import { channelRange, layerRange, type Range } from "../draw/tiles";
-import { Client, type Feed, type Frame, type PanelModel, type Status } from "../live/client";
+import type { Client, Feed, Frame, PanelModel, Status } from "../live/client";
+import { nothing, panel } from "../panel";
 import { fill, h, listen, write } from "../ui/element";
 import { type Content, contentOf, keysOf, orderOf, type Sort, sortsOf } from "./features/content";
 import { Controls, SORT_NAMES, TILES, type Trait } from "./features/controls";
@@ -403,17 +404,8 @@ export class FeatureMaps {
   }
 }
 
-export default () => {
-  let client: Client;
-  return {
-    initialize({ model }: { model: PanelModel }) {
-      client = Client.connect(model);
-      return () => client.dispose();
-    },
-    render({ model, el }: { model: PanelModel; el: HTMLElement }) {
-      const view = new FeatureMaps(client, model);
-      el.append(view.root);
-      return () => view.dispose();
-    },
-  };
-};
+export default panel(nothing, (client, model, el) => {
+  const view = new FeatureMaps(client, model);
+  el.append(view.root);
+  return view;
+});

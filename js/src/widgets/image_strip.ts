@@ -1,6 +1,7 @@
 /** ImageStrip: the pictures to look at, adding more, and which panels are shown. */
 
-import { Client, type Failure, type Frame, type PanelModel } from "../live/client";
+import type { Client, Failure, Frame, PanelModel } from "../live/client";
+import { nothing, panel } from "../panel";
 import { h, listen, write } from "../ui/element";
 import { icon } from "../ui/icon";
 import { pressed } from "../ui/toolbar";
@@ -296,27 +297,8 @@ function reject(file: File): string | null {
   return null;
 }
 
-interface RenderContext {
-  model: PanelModel;
-  el: HTMLElement;
-}
-
-export default () => {
-  let client: Client | null = null;
-  return {
-    initialize({ model }: { model: PanelModel }) {
-      const joined = Client.connect(model);
-      client = joined;
-      return () => joined.dispose();
-    },
-    render({ model, el }: RenderContext) {
-      const root = document.createElement("div");
-      el.append(root);
-      const strip = new ImageStrip(client!, model, root);
-      return () => {
-        strip.dispose();
-        root.remove();
-      };
-    },
-  };
-};
+export default panel(nothing, (client, model, el) => {
+  const root = document.createElement("div");
+  el.append(root);
+  return new ImageStrip(client, model, root);
+});

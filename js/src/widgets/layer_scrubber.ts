@@ -3,7 +3,8 @@
 import type { Family } from "../draw/families";
 import { Painter } from "../draw/painter";
 import { blocksOf, buildRail, familiesOf, jump, type Rail, type Stop, stopOf } from "../draw/rail";
-import { Client, type Frame, type PanelModel, type Status } from "../live/client";
+import type { Client, Frame, PanelModel, Status } from "../live/client";
+import { panel } from "../panel";
 import { fill, h, listen, write } from "../ui/element";
 import { icon } from "../ui/icon";
 import { Search } from "../ui/search";
@@ -398,22 +399,11 @@ function same(a: readonly LayerInfo[], b: readonly LayerInfo[]): boolean {
   return a.length === b.length && a.every((layer, i) => key(layer) === key(b[i]!));
 }
 
-export default () => {
-  let client: Client;
-  let playback: Playback;
-  return {
-    initialize({ model }: { model: PanelModel }) {
-      client = Client.connect(model);
-      playback = new Playback(model);
-      return () => {
-        playback.dispose();
-        client.dispose();
-      };
-    },
-    render({ model, el }: { model: PanelModel; el: HTMLElement }) {
-      const view = new LayerScrubber(client, model, playback);
-      el.append(view.root);
-      return () => view.dispose();
-    },
-  };
-};
+export default panel(
+  (model) => new Playback(model),
+  (client, model, el, playback) => {
+    const view = new LayerScrubber(client, model, playback);
+    el.append(view.root);
+    return view;
+  },
+);

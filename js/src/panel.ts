@@ -1,0 +1,38 @@
+/** What anywidget is given of a panel: one client for each model, one view for each place it is shown in. */
+
+import { Client, type PanelModel } from "./live/client";
+
+interface View {
+  dispose(): void;
+}
+
+/** The factory that anywidget calls once a model; `shared` is made then, for all views of that model. */
+export function panel<S extends View>(
+  shared: (model: PanelModel) => S,
+  make: (client: Client, model: PanelModel, el: HTMLElement, shared: S) => View,
+) {
+  return () => {
+    let client: Client;
+    let common: S;
+    return {
+      initialize({ model }: { model: PanelModel }) {
+        client = Client.connect(model);
+        common = shared(model);
+        return () => {
+          common.dispose();
+          client.dispose();
+        };
+      },
+      render({ model, el }: { model: PanelModel; el: HTMLElement }) {
+        const view = make(client, model, el, common);
+        return () => {
+          view.dispose();
+          el.replaceChildren();
+        };
+      },
+    };
+  };
+}
+
+/** For panels whose views share nothing but the client. */
+export const nothing = () => ({ dispose() {} });
