@@ -10,18 +10,18 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any
 
 from ..anytime import Step
 from .codec import Packed
 from .messages import Frame, Params, ToBrowser, canonical, failure
 from .scheduler import Job, Scheduler, worker
 
-T = TypeVar("T")
-
 UNACKNOWLEDGED = 2
 PROGRESS_SECONDS = 0.1
 AHEAD_SEQ = -1
+NAMES = 4096
+"""So many sent frames are remembered for each view; after that some may be sent ahead once more."""
 SILENT_SECONDS = 600.0
 """A page that goes away says no word; one that was silent for so long gets nothing sent ahead any more."""
 
@@ -63,6 +63,12 @@ class _Client:
 
     heard: float = 0.0
     sent: set[str] = field(default_factory=set)
+
+    def remember(self, name: str) -> None:
+        """Note what it has; a long drag of a slider may not fill the memory with names."""
+        if len(self.sent) >= NAMES:
+            self.sent.clear()
+        self.sent.add(name)
 
 
 class Session:
@@ -182,7 +188,7 @@ class Session:
         with self._lock:
             line = self._line(client, wish.topic)
             if step.final and client in self._clients:
-                self._clients[client].sent.add(_name(wish))
+                self._clients[client].remember(_name(wish))
             if line.flying < UNACKNOWLEDGED:
                 self._put(line, message, buffers)
                 return

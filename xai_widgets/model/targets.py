@@ -37,15 +37,6 @@ class Target:
         """Return a dict that `from_json` reads."""
         return {"kind": self.kind, **vars(self)}
 
-    @staticmethod
-    def from_json(given: Mapping[str, Any]) -> "Target":
-        """Return the target that `to_json` wrote.
-
-        Raises:
-            ParameterError: the kind is unknown or a field is missing, unknown or of the wrong type.
-        """
-        return from_json(given)
-
 
 @dataclass(frozen=True)
 class ClassTarget(Target):
