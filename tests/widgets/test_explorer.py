@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import xai_widgets as xw
+from xai_widgets import render
 from xai_widgets.errors import (
     InputError,
     ModelTypeError,
@@ -197,6 +198,16 @@ def test_pictures_in_memory_are_no_baseline_of_the_explorer(explorer: xw.Explore
 def test_values_for_a_shared_scene_reach_it(explorer: xw.Explorer) -> None:
     xw.AttributionView(scene=explorer.scene, method="occlusion", target=3)
     assert explorer.method == "occlusion" and explorer.target == 3
+
+
+def test_fewer_pixels_keep_their_colours(explorer: xw.Explorer) -> None:
+    view = explorer.attribution
+    explorer.method, view.view, view.clip = "gradient", "map", 90.0
+    whole = view.snapshot()
+    view.top = 5.0
+    strongest = render.top_mask(view.explanation.map, 5.0)
+    assert 0 < strongest.mean() < 0.1
+    assert np.array_equal(view.snapshot()[strongest], whole[strongest])
 
 
 def test_panels_switch_on_and_off(explorer: xw.Explorer) -> None:

@@ -76,9 +76,9 @@ class AttributionView(Panel):
             return render.overlay(
                 found.input, found.map, self.opacity, self.view, self.colormap, self.clip, sign, self.top
             )
-        heat = render.colorize(
-            np.where(render.top_mask(found.map, self.top, sign), found.map, 0), self.colormap, self.clip, sign
-        )
+        kept = np.where(render.top_mask(found.map, self.top, sign), found.map, 0)
+        limits = render.clip_range(found.map, self.clip, sign)  # of the whole map, as on the screen
+        heat = render.colorize(kept, self.colormap, self.clip, sign, limits)
         return heat if self.view == "map" else snapshots.beside([found.input, heat])
 
     def _seen(self, params: dict[str, Any], step: Step[Explanation]) -> None:

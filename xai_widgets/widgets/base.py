@@ -140,7 +140,7 @@ def _bundle(name: str, kind: str) -> str:
             return ""
         raise XaiWidgetsError(
             f"The browser half of the panel, {path.name}, is not built.",
-            "Run `npm run build` in js/, or install a released wheel, which contains it.",
+            "Run `python js/npm.py build`, or install a released wheel, which contains it.",
         )
     return path.read_text("utf-8")
 
