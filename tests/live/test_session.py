@@ -232,3 +232,46 @@ def test_a_channel_that_breaks_does_not_end_the_worker(scheduler: Scheduler) -> 
     wire = Wire()
     Session(wire, scheduler).request("me", 1, wish(1))
     assert wire.wait("done")
+
+
+def test_work_ahead_for_another_topic_does_not_push_out_what_is_waited_for(
+    wire: Wire, session: Session, scheduler: Scheduler
+) -> None:
+    session.request("me", 1, wish(50))
+    assert scheduler.wait_idle(PATIENCE)  # two on their way, the last one held
+    session.ahead("me", "input", [wish(1, params={"image": 1})])
+    assert scheduler.wait_idle(PATIENCE)
+    session.ack("me", "maps")
+    assert [frame["meta"]["value"] for frame in wire.of("frame")] == [0, 1, 49]
+
+
+def test_a_wish_goes_before_the_next_step_of_work_ahead(
+    wire: Wire, session: Session, scheduler: Scheduler
+) -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def long() -> Iterator[Step[int]]:
+        for i in range(100):
+            started.set()
+            assert go.wait(PATIENCE)
+            yield Step(i, (i + 1) / 100, None, i == 99)
+
+    ahead = Wish("maps", {"layer": 1}, long, lambda step: Encoded({"value": "ahead"}))
+    session.ahead("me", "maps", [ahead])
+    assert started.wait(PATIENCE)
+    session.request("me", 1, wish(1))
+    go.set()
+    frames = wire.wait("frame", 2)
+    assert [frame["meta"]["value"] for frame in frames] == [0, "ahead"]
+
+
+def test_what_fails_ahead_does_not_keep_the_rest_away(
+    wire: Wire, session: Session, scheduler: Scheduler
+) -> None:
+    def broken() -> Iterator[Step[int]]:
+        raise RuntimeError("broken")
+        yield
+
+    session.ahead("me", "maps", [Wish("maps", {}, broken, lambda step: Encoded({})), wish(1)])
+    assert scheduler.wait_idle(PATIENCE)
+    assert len(wire.of("frame")) == 1 and not wire.of("error")

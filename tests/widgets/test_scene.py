@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import xai_widgets as xw
-from xai_widgets.widgets import topics
+from xai_widgets.live.scheduler import worker
+from xai_widgets.live.session import AHEAD_SEQ
+from xai_widgets.widgets import ahead, topics
 
 from .conftest import Page, network, picture
 
@@ -142,11 +144,47 @@ def test_one_forward_pass_serves_all_layers(model: xw.Model, page: Page) -> None
 def test_a_finished_explanation_is_not_worked_out_again(page: Page) -> None:
     wish: dict[str, Any] = dict(image=0, target=1, layer=None, method="occlusion", params={}, seed=0)
     first = page.ask("attribution", **wish, baseline={"name": "black"})
+    assert worker().wait_idle(30)  # the work ahead is done too
     calls: list[int] = []
     handle = page.scene.model.module.register_forward_hook(lambda *_: calls.append(1))
     again = page.ask("attribution", **wish, baseline={"name": "black"})
     handle.remove()
     assert calls == [] and again["meta"]["evidence"] == first["meta"]["evidence"]
+
+
+def test_one_forward_pass_serves_maps_predictions_and_the_predicted_class(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "AFTER", {})
+    page.ask("maps", image=0, layer="0.0")
+    calls: list[int] = []
+    handle = page.scene.model.module.register_forward_hook(lambda *_: calls.append(1))
+    page.ask("predictions", image=0)
+    assert calls == []
+    wish: dict[str, Any] = dict(layer=None, method="gradient", params={}, baseline=None, seed=0)
+    frame = page.ask("attribution", image=0, target=None, **wish)
+    handle.remove()
+    assert len(calls) == 1, "the gradient's own"
+    assert frame["meta"]["target"]["index"] == page.scene.model.predict(page.scene.inputs(0))[0].index
+
+
+def test_what_may_come_next_is_sent_ahead(page: Page) -> None:
+    wish: dict[str, Any] = dict(image=0, layer="0.0", method="grad_cam", params={}, baseline=None, seed=0)
+    page.ask("attribution", target=None, **wish)
+    page.ask("input", image=0)
+    assert worker().wait_idle(60)
+    came = [(m["topic"], m["params"]) for m in page.of("frame") if m["seq"] == AHEAD_SEQ]
+    explained = [params for topic, params in came if topic == "attribution"]
+    ranked = [entry.index for entry in page.scene.predictions(0)]
+    assert [params["target"] for params in explained if params["target"] is not None] == ranked[:3]
+    assert {params["layer"] for params in explained} >= {"0.0", "0.1", "1", "2.0"}
+    assert {params["method"] for params in explained} == {"grad_cam", "gradient", "input_x_gradient"}
+    assert {("input", 1), ("predictions", 1), ("maps", 1), ("attribution", 1)} <= {
+        (topic, params["image"]) for topic, params in came
+    }
+    again = page.ask("attribution", target=ranked[1], **wish)
+    sent = next(m for m in page.of("frame") if m["params"] == again["params"])
+    assert sent["seq"] == AHEAD_SEQ and sent["meta"]["evidence"] == again["meta"]["evidence"]
 
 
 @pytest.mark.parametrize(

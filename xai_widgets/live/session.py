@@ -5,6 +5,7 @@ never has more than two frames of a topic on their way that the browser has not 
 between waits, and only the newest of it is sent.
 """
 
+import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,8 @@ from ..anytime import Step
 from .codec import Packed
 from .messages import Frame, Params, ToBrowser, canonical, failure
 from .scheduler import Job, Scheduler, worker
+
+_log = logging.getLogger(__name__)
 
 UNACKNOWLEDGED = 2
 PROGRESS_SECONDS = 0.1
@@ -187,6 +190,8 @@ class Session:
         buffers = [packed.data for packed in encoded.arrays]
         with self._lock:
             line = self._line(client, wish.topic)
+            if seq == AHEAD_SEQ and line.flying >= UNACKNOWLEDGED:
+                return  # held, it would take the place of what somebody waits for
             if step.final and client in self._clients:
                 self._clients[client].remember(_name(wish))
             if line.flying < UNACKNOWLEDGED:
@@ -283,14 +288,15 @@ class _Quiet:
 
 @dataclass
 class _Ahead:
-    """Sends what nobody asked for yet. A failure is kept quiet: it is told when somebody asks."""
+    """Sends what nobody asked for yet."""
 
     session: Session
     client: str
 
     def step(self, index: int, step: Step[Any]) -> None:
         wish, inner = step.value
-        self.session.frame(self.client, AHEAD_SEQ, 0, wish, inner)
+        if inner.final:
+            self.session.frame(self.client, AHEAD_SEQ, 0, wish, inner)
 
     def done(self, seconds: float) -> None:
         pass
@@ -300,10 +306,13 @@ class _Ahead:
 
 
 def _ahead_steps(wishes: Iterable[Wish]) -> Iterator[Step[tuple[Wish, Step[Any]]]]:
+    """Yield every step, though only the last ones are sent: between two of them a wish may come."""
     for wish in wishes:
-        for step in wish.work():
-            if step.final:
+        try:
+            for step in wish.work():
                 yield Step((wish, step), 0.0, None, False)
+        except Exception:  # told to whoever asks for it
+            _log.debug("work ahead failed", exc_info=True)
 
 
 def _name(wish: Wish) -> str:

@@ -20,8 +20,8 @@ from xai_widgets.model.receptive_field import ReceptiveFields
 Scalar = Callable[[Tensor, dict[str, Tensor]], Tensor]
 
 
-def record(module: nn.Module, inputs: Tensor, tree: LayerTree) -> dict[str, Tensor]:
-    """Return the activations `(1, *shape)` of the first image in all layers that can be looked at.
+def record(module: nn.Module, inputs: Tensor, tree: LayerTree) -> tuple[Any, dict[str, Tensor]]:
+    """Return the output, and the activations `(1, *shape)` of the first image in all layers to look at.
 
     One forward pass without gradients, in the order of execution, float32 on the CPU. Activations are
     copied when they appear, so that a later in-place layer cannot change them. Layers that only pass on
@@ -39,8 +39,8 @@ def record(module: nn.Module, inputs: Tensor, tree: LayerTree) -> dict[str, Tens
         found[name] = twin if twin is not None and twin.shape[1:] == layer.shape else plain(tensor[:1])
 
     with untouched(module), watched(module, keep):
-        module(inputs[:1])
-    return found
+        output = module(inputs[:1])
+    return output, found
 
 
 def plain(tensor: Tensor) -> Tensor:

@@ -171,21 +171,20 @@ class Model:
                 return (find_logits(net(batch), len(batch)),)
 
         (logits,) = self._run(work, inputs)
-        self.class_count = logits.shape[1]
-        if self.classes is not None and len(self.classes) != self.class_count:
-            raise InputError(
-                f"There are {len(self.classes)} class names for {self.class_count} outputs of the network.",
-                "Give one name an output, in their order, or none.",
-            )
+        self._count_classes(logits)
         return logits
 
     def predict(self, inputs: Tensor) -> list[Prediction]:
-        """Return all classes of one image, the most probable first.
+        """Return all classes of one image, the most probable first; see `ranked`."""
+        return self.ranked(self.logits(inputs[:1])[0])
+
+    def ranked(self, logits: Tensor) -> list[Prediction]:
+        """Return all classes by their logits `(k,)`, the most probable first.
 
         The probabilities are the softmax of the outputs; of a single output, its sigmoid; and the outputs
         themselves where they are probabilities already (none negative, their sum 1).
         """
-        logits = self.logits(inputs[:1])[0].double()
+        logits = logits.double()
         shares = _probabilities(logits)
         order = logits.argsort(descending=True, stable=True).tolist()
         return [Prediction(i, self.class_name(i), float(logits[i]), float(shares[i])) for i in order]
@@ -206,8 +205,22 @@ class Model:
 
         One forward pass, in the order of execution; see `layers.as_maps` for the way to maps.
         """
+        return self.look(inputs)[1]
+
+    def look(self, inputs: Tensor) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """Return the logits `(1, k)` of the first image and what `record` gives, from one forward pass.
+
+        The logits are None where the network gives none; ask `logits` for the reason.
+        """
         tree = self.layers(inputs)
-        return self._call(lambda x: activations.record(self._twin.current(), x, tree), inputs)
+        output, record = self._call(lambda x: activations.record(self._twin.current(), x, tree), inputs)
+        try:
+            logits = find_logits(output, 1).detach().to("cpu", torch.float32)
+            check_finite(logits, "outputs")
+            self._count_classes(logits)
+        except XaiWidgetsError:
+            return None, record
+        return logits, record
 
     def outputs(self, inputs: Tensor, target: Target) -> Tensor:
         """Return the explained scalar of each image `(n,)`."""
@@ -259,6 +272,14 @@ class Model:
         if self.classes is None or not 0 <= index < len(self.classes):
             return f"class {index}"
         return self.classes[index]
+
+    def _count_classes(self, logits: Tensor) -> None:
+        self.class_count = logits.shape[1]
+        if self.classes is not None and len(self.classes) != self.class_count:
+            raise InputError(
+                f"There are {len(self.classes)} class names for {self.class_count} outputs of the network.",
+                "Give one name an output, in their order, or none.",
+            )
 
     def _run(self, work: Callable[[Tensor], tuple[Tensor, ...]], inputs: Tensor) -> tuple[Tensor, ...]:
         """Run work in batches that fit; the results come back detached, in float32, on the CPU."""

@@ -81,8 +81,7 @@ class Predictions(ipywidgets.VBox):
 
     def predict(self) -> tuple[Prediction, ...]:
         """Work out what the panel shows, here and now."""
-        found = self.scene.model.predict(self.scene.inputs(self.image))
-        self._show(found)
+        self._show(self.scene.predictions(self.image))
         return self.top
 
     def snapshot(self) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ipywidgets
 import numpy as np
@@ -22,10 +22,10 @@ from ..live import messages
 from ..live.cache import ByteCache, remembered
 from ..live.session import Session
 from ..model import targets
-from ..model.handle import Model
+from ..model.handle import Model, Prediction
 from ..model.layers import Layer, LayerTree
 from ..results import Explanation
-from . import topics
+from . import ahead, topics
 from .selection import KEYS, Selection
 
 # Shared by all scenes of the kernel: a cell that is run thirty times makes thirty scenes, which ipywidgets
@@ -35,8 +35,10 @@ _explained: ByteCache[Explanation] = ByteCache(
     128 * 2**20, lambda found: int(found.values.nbytes + found.input.nbytes)
 )
 _pixels: ByteCache[torch.Tensor] = ByteCache(128 * 2**20, lambda x: x.nbytes)
+_logits: ByteCache[torch.Tensor] = ByteCache(16 * 2**20, lambda x: x.nbytes)
 _numbers = itertools.count()
 
+T = TypeVar("T")
 Seen = Callable[[dict[str, Any], Step[Any]], None]
 
 
@@ -87,13 +89,7 @@ class Scene:
 
     def pixels(self, image: int) -> torch.Tensor:
         """Return what the network sees of a picture before normalisation, `(1, c, h, w)` in [0, 1]."""
-        picture = self.picture(image)
-        key = (self._number, picture.key)
-        known = _pixels.get(key)
-        if known is None:
-            known = self.model.pixels(picture)
-            _pixels.put(key, known)
-        return known
+        return self._kept(_pixels, image, lambda: self.model.pixels(self.picture(image)))
 
     def tree(self, image: int) -> LayerTree:
         """Return the layers as a picture of this size runs through them."""
@@ -106,12 +102,12 @@ class Scene:
 
     def record(self, image: int) -> dict[str, torch.Tensor]:
         """Return the activations of all viewable layers, from one forward pass for all panels."""
-        key = (self._number, self.picture(image).key)
-        known = _records.get(key)
-        if known is None:
-            known = self.model.record(self.inputs(image))
-            _records.put(key, known)
-        return known
+        return self._kept(_records, image, lambda: self._look(image))
+
+    def predictions(self, image: int) -> list[Prediction]:
+        """Return all classes of a picture, the most probable first; from the pass of `record` if that ran."""
+        logits = self._kept(_logits, image, lambda: self.model.logits(self.inputs(image)))
+        return self.model.ranked(logits[0])
 
     def baseline(self, value: Any) -> baselines.Baseline:
         """Return the baseline that a JSON dict names; it may take the session's own pictures."""
@@ -158,11 +154,26 @@ class Scene:
         """Call `again()` when results are worth nothing any longer."""
         self._again.append(again)
 
+    def _kept(self, cache: ByteCache[T], image: int, work: Callable[[], T]) -> T:
+        """Return what is known of a picture, worked out once."""
+        key = (self._number, self.picture(image).key)
+        known = cache.get(key)
+        if known is None:
+            known = work()
+            cache.put(key, known)
+        return known
+
+    def _look(self, image: int) -> dict[str, torch.Tensor]:
+        logits, record = self.model.look(self.inputs(image))
+        if logits is not None:
+            _logits.put((self._number, self.picture(image).key), logits)
+        return record
+
     def _forget(self) -> None:
         def ours(key: Hashable) -> bool:
             return isinstance(key, tuple) and key[0] == self._number
 
-        for cache in (_records, _explained, _pixels):
+        for cache in (_records, _explained, _pixels, _logits):
             cache.drop_where(ours)
 
     # -- what it answers ------------------------------------------------------------------------------
@@ -199,8 +210,8 @@ class Scene:
         if "image" in params:
             self._check_image(params["image"])
         self.session.request(request["client"], request["seq"], wish)
-        if topic == "maps":
-            self.session.ahead(request["client"], topic, topics.neighbours(self, params))
+        if topic in ahead.AFTER:
+            self.session.ahead(request["client"], topic, ahead.AFTER[topic](self, params))
 
     def notify(self, topic: str, params: dict[str, Any], step: Step[Any]) -> None:
         """Tell the panels' Python side what the browser is shown."""

@@ -1,10 +1,9 @@
 """What a view can ask for: each topic is some work and how its steps become frames."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from ..anytime import Step
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 MAP_BYTES = 4 * 2**20
 """The most bytes of feature maps in one frame; larger ones are averaged down, and the view says so."""
-AHEAD_BYTES = 64 * 2**20
-"""The most bytes of feature maps that are sent before anybody asks for them."""
 THUMBNAIL = 96
 """The longest side of a thumbnail, in pixels."""
 
@@ -64,20 +61,6 @@ def wish(scene: "Scene", topic: str, params: Params) -> Wish:
     )
 
 
-def neighbours(scene: "Scene", params: Params) -> Iterable[Wish]:
-    """Yield the wishes for the other layers, the nearest first, as long as they fit."""
-    layers = [layer for layer in scene.tree(params["image"]).viewable]
-    names = [layer.name for layer in layers]
-    here = names.index(params["layer"]) if params["layer"] in names else 0
-    spent = 0
-    for layer in sorted(layers, key=lambda layer: abs(names.index(layer.name) - here)):
-        spent += min(MAP_BYTES, int(np.prod(layer.shape)))
-        if spent > AHEAD_BYTES:
-            return
-        if layer.name != params["layer"]:
-            yield wish(scene, "maps", params | {"layer": layer.name})
-
-
 def settled(scene: "Scene", params: Params) -> Params:
     """Return a wish for an attribution in full: defaults filled in, what the method does not use left out.
 
@@ -101,11 +84,13 @@ def settled(scene: "Scene", params: Params) -> Params:
 
 def explain(scene: "Scene", wish: Params) -> Iterator[Step[Explanation]]:
     """Run the method that a settled wish names, on pixels that are read and resized already."""
+    image, target = wish["image"], wish["target"]
     return explain_steps(
         scene.model,
-        scene.ready(wish["image"]),
+        scene.ready(image),
         method=wish["method"],
-        target=wish["target"],
+        # Not asked of the network again: the predictions know it.
+        target=scene.predictions(image)[0].index if target is None else target,
         layer=wish["layer"],
         baseline=scene.baseline(wish["baseline"]) if wish["baseline"] else None,
         seed=wish["seed"],
@@ -196,7 +181,7 @@ def _show_scores(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
 
 
 def _predictions(scene: "Scene", params: Params) -> list[Prediction]:
-    return scene.model.predict(scene.inputs(params["image"]))
+    return scene.predictions(params["image"])
 
 
 def _show_predictions(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
