@@ -1,6 +1,6 @@
 /** The edge of the view: what is explained, against which baseline, and how it is shown. */
 
-import { colormap, colormapNames } from "../../draw/colormap";
+import { colormap } from "../../draw/colormap";
 import { defaultColormap } from "../../draw/heatmap";
 import type { Values, Welcome } from "../../live/client";
 import { combobox } from "../../ui/combobox";
@@ -10,11 +10,13 @@ import { icon } from "../../ui/icon";
 import { Parameters } from "../../ui/parameters";
 import { type Option, select } from "../../ui/select";
 import { slider } from "../../ui/slider";
-import { type Swatch, swatches } from "../../ui/swatches";
+import { swatches } from "../../ui/swatches";
 import { segments } from "../../ui/toolbar";
+import { swatchesFor } from "./colours";
 import type { Look } from "./panes";
 import { classChoices, keysOf, mainFirst, OTHER, type Prediction, targetOf, versusFirst } from "./target";
 import { baselineOf, baselinesFor, baselineValue, methodOf, needs } from "./wish";
+import { capital } from "./words";
 
 export interface Actions {
   select(values: Partial<Values>): void;
@@ -294,10 +296,6 @@ function group(title: string, ...children: HTMLElement[]): HTMLElement {
   return h("fieldset", { class: "xw-group" }, h("legend", { class: "xw-sr" }, title), ...children);
 }
 
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 function names(welcome: Welcome): string[] {
   return welcome.images.map(({ name }) => name);
 }
@@ -308,17 +306,4 @@ function layerOptions(layers: readonly LayerChoice[], current: string | null): O
   if (current !== null && !fitting.some(({ name }) => name === current))
     options.push({ value: current, label: current });
   return [{ value: AUTO_LAYER, label: "Chosen by the method" }, ...options];
-}
-
-function swatchesFor(auto: string): Swatch[] {
-  const colors = (name: string) => colormap(name).stops.map(([r, g, b]) => `rgb(${r} ${g} ${b})`);
-  const all = colormapNames.map((name) => ({
-    value: name,
-    label: colormap(name).label,
-    colors: colors(name),
-  }));
-  return [
-    { value: "auto", label: `Auto: ${colormap(auto).label}`, colors: colors(auto), word: "auto" },
-    ...all,
-  ];
 }
