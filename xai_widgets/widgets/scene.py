@@ -35,6 +35,7 @@ _explained: ByteCache[Explanation] = ByteCache(
     128 * 2**20, lambda found: int(found.values.nbytes + found.input.nbytes)
 )
 _pixels: ByteCache[torch.Tensor] = ByteCache(128 * 2**20, lambda x: x.nbytes)
+_worked: ByteCache[Any] = ByteCache(192 * 2**20, topics.result_bytes)
 _numbers = itertools.count()
 
 Seen = Callable[[dict[str, Any], Step[Any]], None]
@@ -120,6 +121,25 @@ class Scene:
             raise ParameterError("A baseline is missing.", 'Black is usual: {"name": "black"}.')
         return found
 
+    def checked_baseline(self, value: Any) -> dict[str, Any]:
+        """Return a baseline as the JSON that the browser knows; {} stays {}.
+
+        Raises:
+            ParameterError: there is none like that, or its pictures lie in memory and not in the session.
+        """
+        if not value:
+            return {}
+        if isinstance(value, baselines.Image) and isinstance(value.image, int):
+            value = {"name": "image", "image": value.image}
+        in_memory = isinstance(value, baselines.Image | baselines.Distribution) and not _has_paths(value)
+        if in_memory:
+            raise ParameterError(
+                "Pictures in memory cannot become a baseline of the explorer.",
+                'Add them to its images and take {"name": "image", "image": 1} or "distribution", '
+                "or give paths, or use xw.explain.",
+            )
+        return self.baseline(value).to_json()
+
     def explained(self, params: dict[str, Any]) -> Iterator[Step[Explanation]]:
         """Explain what `params` (of topic "attribution") names, from the cache where it is kept."""
         wish = topics.settled(self, params)
@@ -128,6 +148,14 @@ class Scene:
             of["pictures"] = [picture.key for picture in self.pictures]
         key = (self._number, messages.canonical(wish | of))
         return remembered(_explained, key, lambda: topics.explain(self, wish))
+
+    def kept(
+        self, topic: str, params: dict[str, Any], work: Callable[[], Iterator[Step[Any]]]
+    ) -> Iterator[Step[Any]]:
+        """Run the work of a topic, or give what is kept of it."""
+        pictures = [picture.key for picture in self.pictures]
+        key = (self._number, topic, messages.canonical(params | {"pictures": pictures}))
+        return remembered(_worked, key, work)
 
     def add(self, source: Any, name: str | None = None) -> int:
         """Add an image and return its index."""
@@ -162,7 +190,7 @@ class Scene:
         def ours(key: Hashable) -> bool:
             return isinstance(key, tuple) and key[0] == self._number
 
-        for cache in (_records, _explained, _pixels):
+        for cache in (_records, _explained, _pixels, _worked):
             cache.drop_where(ours)
 
     # -- what it answers ------------------------------------------------------------------------------
@@ -293,7 +321,7 @@ class Scene:
         if key == "params" and selection.method:
             find(selection.method).check(value)
         if key == "baseline":
-            return self._check_baseline(value)
+            return self.checked_baseline(value)
         if key == "seed" and value < 0:
             raise ParameterError(f"A seed is a whole number from 0 on, not {value}.")
         return value
@@ -303,20 +331,6 @@ class Scene:
             words = f"{layer.name!r} has no channel {value}."
             raise ParameterError(words, f"It has {layer.channels}, from 0 to {layer.channels - 1}.")
         return value
-
-    def _check_baseline(self, value: Any) -> dict[str, Any]:
-        if not value:
-            return {}
-        if isinstance(value, baselines.Image) and isinstance(value.image, int):
-            value = {"name": "image", "image": value.image}
-        in_memory = isinstance(value, baselines.Image | baselines.Distribution) and not _has_paths(value)
-        if in_memory:
-            raise ParameterError(
-                "Pictures in memory cannot become a baseline of the explorer.",
-                'Add them to its images and take {"name": "image", "image": 1} or "distribution", '
-                "or give paths, or use xw.explain.",
-            )
-        return self.baseline(value).to_json()
 
     def _check_image(self, value: Any) -> int:
         count = len(self.pictures)
