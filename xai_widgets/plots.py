@@ -19,7 +19,7 @@ FAINT = "var(--jp-border-color2, #80808059)"
 FONT = "var(--jp-ui-font-family, var(--vscode-font-family, sans-serif))"
 TEXT = {"fill": INK, "font-family": FONT, "font-size": "11px"}
 OUTPUT, SUM, GAP, RANDOM, SHADE = "#5b9bd5", "#e0720c", "#d6336c", "#8a8f98", "#9aa3ad"
-COLOURS = ("#3a7fd5", "#e0720c", "#2f9e5b", "#c2418f", "#1aa6b7", "#8a6fd1", "#b8860b", "#d6453d")
+COLOURS = ("#3a7fd5", "#e0720c", "#2f9e5b", "#c2418f", "#1aa6b7", "#8a6fd1", "#7f8f1a", "#d6453d")
 """One a compared baseline; apart on white and on black, and for most colour-blind eyes."""
 HEIGHT = 230  # pixels
 MARGIN = {"top": 8, "bottom": 40, "left": 58, "right": 14}
@@ -166,7 +166,6 @@ def _axis(scale: bqplot.Scale, label: str, side: str, ticks: str | None = None) 
         side=side,
         num_ticks=6,
         tick_format=ticks,
-        orientation="vertical" if side == "left" else "horizontal",
         color=FAINT,
         grid_color=FAINT,
         grid_lines="solid",
