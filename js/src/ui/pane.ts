@@ -45,12 +45,15 @@ export class Pane {
     this.#down.style.left = `${((spot.x + 0.5) / width) * 100}%`;
   }
 
-  spot(event: MouseEvent, width: number, height: number): Spot {
+  /** Where an event points, as shares of the picture's width and height. */
+  share(event: MouseEvent): [number, number] {
     const box = this.canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) / (box.width || 1), (event.clientY - box.top) / (box.height || 1)];
+  }
+
+  spot(event: MouseEvent, width: number, height: number): Spot {
+    const [x, y] = this.share(event);
     const at = (share: number, size: number) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
-    return {
-      x: at((event.clientX - box.left) / (box.width || 1), width),
-      y: at((event.clientY - box.top) / (box.height || 1), height),
-    };
+    return { x: at(x, width), y: at(y, height) };
   }
 }
