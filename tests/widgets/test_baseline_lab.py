@@ -218,11 +218,12 @@ def test_a_network_that_learned_on_is_asked_again(lab: xw.BaselineLab) -> None:
 
 
 def test_charts_are_moved_by_the_browser_alone(lab: xw.BaselineLab) -> None:
-    """α, share and tab reach the charts by links in the browser; Python publishes nothing for them."""
-    links = {(w.source[1], w.target[1]): w.target[0] for w in lab._wires}
-    assert links["_alpha_low", "min"] is links["_alpha_high", "max"] is lab.charts["path"].cursor
-    assert links["_share_low", "min"] is lab.charts["ablation"].cursor
-    assert links["_path_display", "display"] is lab.charts["path"].layout
+    """The panel names the models that a view moves; Python publishes nothing for them."""
+    state = lab.panel.get_state()
+    for name, chart in lab.charts.items():
+        assert state[f"_{name}_cursor"] == f"IPY_MODEL_{chart.cursor.model_id}"
+        assert state[f"_{name}_layout"] == f"IPY_MODEL_{chart.layout.model_id}"
+    assert [chart.layout.display for chart in lab.charts.values()] == ["flex", "none"]
     sent: list[object] = []
     lab.panel.send_state = lambda key=None: sent.append(key)
     lab.panel.set_state({"alpha": 0.75})

@@ -36,6 +36,11 @@ COMPARED: tuple[dict[str, Any], ...] = (
 )
 
 
+def _part(text: str) -> Any:
+    trait = traitlets.Instance(ipywidgets.Widget, allow_none=True, help=text)
+    return trait.tag(sync=True, **ipywidgets.widget_serialization)
+
+
 class LabPanel(Panel):
     """Controls, pictures and maps of the lab; the charts stand beside it in `BaselineLab`."""
 
@@ -62,14 +67,12 @@ class LabPanel(Panel):
     colormap = shown(traitlets.Enum(("auto", *render.colormaps()), "auto"), "a colour map")
     selected = shown(traitlets.Int(-1, min=-1), "which of the compared baselines is enlarged; -1 for none")
 
-    # Set by the browser alone, and linked to the charts there, so that they follow without the kernel: α and
-    # the share as the ends of a scale, and whether a chart is shown, as CSS display.
-    _alpha_low = shown(traitlets.Float(-0.5), "minus alpha")
-    _alpha_high = shown(traitlets.Float(0.5), "1 minus alpha")
-    _share_low = shown(traitlets.Float(-0.1), "minus share")
-    _share_high = shown(traitlets.Float(0.9), "1 minus share")
-    _path_display = shown(traitlets.Unicode("flex"), 'CSS display of the chart of the path: "flex" or "none"')
-    _ablation_display = shown(traitlets.Unicode("none"), "CSS display of the chart of the ablation")
+    # The browser moves the charts' cursors and shows one chart or the other by itself, on these models and
+    # without a word to the kernel.
+    _path_cursor = _part("the scale whose ends are minus alpha and 1 minus alpha")
+    _path_layout = _part("where the chart of the path is shown or not")
+    _ablation_cursor = _part("the scale whose ends are minus share and 1 minus share")
+    _ablation_layout = _part("where the chart of the ablation is shown or not")
 
     @traitlets.validate("baselines")
     def _valid_baselines(self, proposal: Any) -> list[dict[str, Any]]:
@@ -177,7 +180,10 @@ class BaselineLab(ipywidgets.VBox):
         self.persist = persist
         self.panel = LabPanel(scene=self.scene, **(chosen if scene is not None else {}), **values)
         self.charts = {"path": PathChart(), "ablation": AblationChart()}
-        self._wires = _wired(self.panel, self.charts)
+        for name, chart in self.charts.items():
+            chart.layout.display = "flex" if name == self.panel.tab else "none"
+            setattr(self.panel, f"_{name}_cursor", chart.cursor)
+            setattr(self.panel, f"_{name}_layout", chart.layout)
         super().__init__([self.panel, *self.charts.values()])
         self.add_class("xw-lab")
         self._links = (Follow(self, self.scene.selection, self.follows), Follow(self, self.panel, DISPLAY))
@@ -226,7 +232,7 @@ class BaselineLab(ipywidgets.VBox):
             self._links = ()
             for topic, hear in self._hears.items():
                 self.scene.unfollow(topic, hear)
-            base.close_all(*self._wires, *(part for chart in self.charts.values() for part in chart.parts()))
+            base.close_all(*(part for chart in self.charts.values() for part in chart.parts()))
             base.close_all(*self.charts.values())
             self.panel.close()
         if self._own:
@@ -243,17 +249,3 @@ class BaselineLab(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return base.with_picture(super()._repr_mimebundle_(**kwargs), self)
-
-
-def _wired(panel: LabPanel, charts: dict[str, Any]) -> list[ipywidgets.Widget]:
-    """Link the charts to what the browser moves, in the browser."""
-    path, ablation = charts["path"], charts["ablation"]
-    pairs = [
-        ("_alpha_low", path.cursor, "min"),
-        ("_alpha_high", path.cursor, "max"),
-        ("_share_low", ablation.cursor, "min"),
-        ("_share_high", ablation.cursor, "max"),
-        ("_path_display", path.layout, "display"),
-        ("_ablation_display", ablation.layout, "display"),
-    ]
-    return [ipywidgets.jsdlink((panel, key), (widget, name)) for key, widget, name in pairs]
