@@ -73,6 +73,12 @@ class LabPanel(Panel):
     _path_layout = _part("where the chart of the path is shown or not")
     _ablation_cursor = _part("the scale whose ends are minus share and 1 minus share")
     _ablation_layout = _part("where the chart of the ablation is shown or not")
+    # Beside the bundle, which is in the state too: the browser loads it when the lab is made.
+    _tabs = shown(traitlets.Unicode(), "the module of the tabs with many maps")
+
+    @traitlets.default("_tabs")
+    def _tabs_module(self) -> str:
+        return base.bundled("baseline_tabs", "js")
 
     @traitlets.validate("baselines")
     def _valid_baselines(self, proposal: Any) -> list[dict[str, Any]]:
