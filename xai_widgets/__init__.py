@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xai_widgets.results import Evidence as Evidence
     from xai_widgets.results import Explanation as Explanation
     from xai_widgets.widgets.attribution_view import AttributionView as AttributionView
+    from xai_widgets.widgets.baseline_lab import BaselineLab as BaselineLab
     from xai_widgets.widgets.explorer import Explorer as Explorer
     from xai_widgets.widgets.explorer import explore as explore
     from xai_widgets.widgets.feature_maps import FeatureMaps as FeatureMaps
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AttributionView": "widgets.attribution_view",
+    "BaselineLab": "widgets.baseline_lab",
     "Evidence": "results",
     "Explanation": "results",
     "Explorer": "widgets.explorer",

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_type_hints
 
 from .errors import ParameterError, did_you_mean
 
-Kind = Literal["int", "float", "bool", "choice", "color", "image", "images"]
+Kind = Literal["int", "float", "bool", "choice", "color", "image", "images", "strokes"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Special:
-    """A parameter with a control of its own: a switch, a colour, an image or all images."""
+    """A parameter with a control of its own: a switch, a colour, an image, all images, strokes of a brush."""
 
-    kind: Literal["bool", "color", "image", "images"]
+    kind: Literal["bool", "color", "image", "images", "strokes"]
     label: str = ""
     help: str = ""
 

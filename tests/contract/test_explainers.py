@@ -181,7 +181,9 @@ def test_declaration(name: str, model: Model) -> None:
 @pytest.mark.parametrize("baseline", [*BASELINES])
 def test_every_baseline(name: str, baseline: str, model: Model) -> None:
     pictures = {"image": [picture(1)[None]], "distribution": [picture(1)[None], picture(2)[None]]}
-    given = {"name": baseline} | ({"image": 0} if baseline == "image" else {})
+    stroke = {"color": "#aa3311", "size": 1, "points": [[0, 0.5], [1, 0.5]]}
+    more = {"image": {"image": 0}, "painted": {"strokes": [stroke], "over": "black"}}
+    given = {"name": baseline} | more.get(baseline, {})
     found = explain(model, picture(), name, baseline=from_json(given, pictures.get(baseline, [])))
     assert found.baseline is not None and found.baseline["name"] == baseline
     assert found.evidence["blind baseline"].verdict == "holds"

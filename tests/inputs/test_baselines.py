@@ -23,6 +23,7 @@ from xai_widgets.inputs.baselines import (
     GaussianNoise,
     Image,
     Mean,
+    Painted,
     UniformNoise,
     White,
     from_json,
@@ -39,6 +40,8 @@ def make(name: str) -> Baseline:
         return Image(picture(seed=1))
     if name == "distribution":
         return Distribution((picture(seed=1), picture(seed=2)))
+    if name == "painted":
+        return Painted([{"color": "#ff8800", "size": 0.5, "points": [[0.2, 0.3], [0.8, 0.9]]}], "mean")
     return BASELINES[name]()
 
 
@@ -106,6 +109,12 @@ def test_distribution() -> None:
     both = Distribution((picture(seed=1), picture(seed=2)))
     assert torch.equal(both.references(picture())[1:], picture(seed=2))
     np.testing.assert_allclose(both.apply(picture()), (picture(seed=1) + picture(seed=2)) / 2, rtol=1e-6)
+    one = Distribution((picture(seed=1), picture(seed=2)), count=1)
+    assert torch.equal(one.references(picture()), picture(seed=1)) and one.label == "1 of 2 pictures"
+    assert one.to_json() == {"name": "distribution", "count": 1}
+    assert one.to_code() == "xw.baselines.Distribution(references, count=1)"
+    again = from_json(one.to_json(), [picture(seed=1), picture(seed=2)])
+    assert torch.equal(again.references(picture()), picture(seed=1))
     with pytest.raises(ParameterError, match="needs pictures"):
         Distribution().references(picture())
 
@@ -125,6 +134,18 @@ def test_paths_are_read_and_stay_in_json() -> None:
     many = Distribution((path, path)).prepared(read)
     assert many.to_json() == {"name": "distribution", "images": [str(path)] * 2}
     assert len(many.references(picture())) == 2
+    asked.clear()
+    assert len(Distribution((path, path, path), count=2).prepared(read).references(picture())) == 2
+    assert len(asked) == 2, "only what is used is read"
+
+
+strokes = st.fixed_dictionaries(
+    {
+        "color": st.from_regex(r"\A#[0-9a-f]{6}\Z"),
+        "size": st.floats(0.01, 1),
+        "points": st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4),
+    }
+)
 
 
 @settings(deadline=None)
@@ -132,7 +153,11 @@ def test_paths_are_read_and_stay_in_json() -> None:
 def test_json_there_and_back(name: str, data: st.DataObject) -> None:
     values: dict[str, Any] = {}
     for param in baselines.declared(BASELINES[name]):
-        if param.kind == "color":
+        if param.kind == "strokes":
+            values[param.name] = data.draw(st.lists(strokes, max_size=3))
+        elif param.kind == "choice":
+            values[param.name] = data.draw(st.sampled_from(param.choices))
+        elif param.kind == "color":
             values[param.name] = data.draw(st.from_regex(r"\A#[0-9a-f]{6}\Z"))
         elif param.kind == "int":
             values[param.name] = data.draw(st.integers(int(param.low or 0), int(param.high or 0)))
@@ -164,6 +189,7 @@ def test_schemas() -> None:
     assert sigma["kind"] == "float" and sigma["log"] and sigma["unit"] == "px" and sigma["default"] == 10
     assert told["color"]["params"][0]["kind"] == "color"
     assert told["image"]["params"][0]["kind"] == "image"
+    assert [param["kind"] for param in told["painted"]["params"]] == ["strokes", "choice"]
     assert not told["black"]["params"]
 
 
@@ -183,6 +209,8 @@ def test_schemas() -> None:
         (lambda: resolve({"name": "image", "image": 2}), "There is no picture 2"),
         (lambda: Image("dog.jpg").apply(picture()), "not read yet"),
         (lambda: Color().apply(picture(channels=4)), "4 channels"),
+        (lambda: Distribution((picture(),), count=65), "within 1 and 64"),
+        (lambda: resolve({"name": "distribution", "count": 0}, [picture()]), "within 1 and 64"),
     ],
 )
 def test_errors_teach(call: Any, words: str) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,19 @@ def test_a_frame_says_what_it_shows(wire: Wire, session: Session) -> None:
     assert frame["step"] == {"index": 0, "done": 1.0, "error": 1.0, "final": True}
     assert frame["arrays"][0]["dtype"] == "float32"
     assert wire.buffers[0] == [np.float32(0).tobytes()]
+
+
+def test_a_value_that_comes_again_is_progress_and_no_second_frame(wire: Wire, session: Session) -> None:
+    values = [0, 0, 1, 1, 1]
+    steps = [Step(values[i], (i + 1) / 5, None, i == 4) for i in range(5)]
+    seen: list[int] = []
+    same = replace(wish(1), work=lambda: iter(steps), seen=lambda step: seen.append(step.value))
+    session.request("me", 1, same)
+    wire.wait("frame", 2)
+    session.ack("me", "maps")
+    wire.wait("done")
+    assert [frame["meta"]["value"] for frame in wire.of("frame")] == [0, 1, 1], "the last one is always sent"
+    assert wire.of("progress")[0]["done"] == 0.4 and seen == [0, 1, 1]
 
 
 def test_at_most_two_frames_are_on_their_way(wire: Wire, session: Session, scheduler: Scheduler) -> None:

@@ -23,7 +23,7 @@ from xai_widgets.widgets import scene as scene_module
 
 from .conftest import Page, network, picture
 
-CACHES = (scene_module._records, scene_module._explained, scene_module._pixels)
+CACHES = (scene_module._records, scene_module._explained, scene_module._pixels, scene_module._worked)
 
 
 def test_a_change_anywhere_is_a_change_everywhere(explorer: xw.Explorer) -> None:
@@ -108,7 +108,15 @@ def test_an_unknown_trait_is_an_error(model: xw.Model) -> None:
         xw.FeatureMaps(model, picture(), colourmap="magma")
 
 
-PANELS = [xw.LayerScrubber, xw.FeatureMaps, xw.AttributionView, xw.Predictions, xw.ImageStrip, xw.Explorer]
+PANELS = [
+    xw.LayerScrubber,
+    xw.FeatureMaps,
+    xw.AttributionView,
+    xw.Predictions,
+    xw.ImageStrip,
+    xw.BaselineLab,
+    xw.Explorer,
+]
 
 
 @pytest.mark.parametrize("kind", PANELS)

@@ -15,7 +15,7 @@ from PIL import Image
 import xai_widgets as xw
 from xai_widgets.live.scheduler import worker
 from xai_widgets.live.session import AHEAD_SEQ
-from xai_widgets.widgets import ahead, topics
+from xai_widgets.widgets import ahead, topic, topics
 
 from .conftest import Page, network, picture
 
@@ -87,10 +87,10 @@ def test_the_other_layers_follow_unasked(page: Page) -> None:
 
 def test_large_maps_are_averaged_down_and_it_is_said() -> None:
     maps = torch.rand(70, 256, 256)
-    small, factor = topics.reduce_maps(maps)
+    small, factor = topic.reduce_maps(maps)
     assert factor == 2 and small.shape == (70, 128, 128)
     assert torch.allclose(small[3, 5, 7], maps[3, 10:12, 14:16].mean())
-    assert topics.reduce_maps(maps[:64])[1] == 1
+    assert topic.reduce_maps(maps[:64])[1] == 1
 
 
 def test_an_attribution_is_what_explain_gives(page: Page, model: xw.Model) -> None:

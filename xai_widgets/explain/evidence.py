@@ -4,12 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..anytime import Step
+from ..inputs.baselines import blind
 from ..results import Check, Evidence, Verdict
 from .method import Method
 from .problem import Attribution, Problem
-
-SAME = 1 / 255
-"""Pixels that differ by no more than this from the baseline are taken as equal to it."""
 
 
 def judge(method: Method, problem: Problem, step: Step[Attribution]) -> Evidence:
@@ -133,8 +131,7 @@ def _blindness(problem: Problem) -> Check:
     name = "blind baseline"
     if problem.baseline is None:
         return Check(name, "not applicable", None, "The method needs no baseline.")
-    equal = ((problem.reference_pixels - problem.pixels).abs() <= SAME).all(dim=0).all(dim=0)
-    share = float(equal.double().mean())
+    share = float(blind(problem.reference_pixels, problem.pixels).double().mean())
     words = (
         f"{percent(share)} of the pixels equal the baseline ({problem.baseline.label}) and can get nothing."
     )

@@ -17,10 +17,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ParameterError, did_you_mean
-from ..parameters import Range, Special, checked, declared
+from ..parameters import Choice, Range, Special, checked, declared
+from .strokes import coverage, read_strokes
 
 Read = Callable[[Any], Tensor]
 """Turns whatever names a picture into its pixels `(1, c, h, w)`, as the network would see it."""
+SAME = 1 / 255
+"""Pixels that differ by no more than this from the baseline are taken as equal to it."""
+MOST_PICTURES = 64
+"""The most pictures of a distribution."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +124,7 @@ class Color(Baseline):
 
     def apply(self, pixels: Tensor) -> Tensor:
         """Return the colour everywhere; its luma (Rec. 601) where the picture has one channel."""
-        rgb = torch.tensor([int(self.color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-        if pixels.shape[1] == 1:
-            rgb = (rgb * torch.tensor([0.299, 0.587, 0.114])).sum().reshape(1)
-        if pixels.shape[1] != len(rgb):
-            words = f"A colour has no meaning for a picture of {pixels.shape[1]} channels."
-            raise ParameterError(words, "Take 'mean' or 'blur'.")
-        return rgb.to(pixels).reshape(1, -1, 1, 1).expand_as(pixels).clone()
+        return _colour(self.color, pixels).expand_as(pixels).clone()
 
     @property
     def label(self) -> str:
@@ -196,6 +195,45 @@ class UniformNoise(Baseline):
         return f"uniform noise, seed {self.seed}"
 
 
+@dataclass(frozen=True)
+class Painted(Baseline):
+    """What a person painted: strokes of a round brush over the picture or over another baseline.
+
+    Attributes:
+        strokes: `{"color": "#rrggbb", "size": 0.08, "points": [[x, y], …]}` each, in the order in which they
+            were painted; x and y as shares of the width and the height of what the network sees, size the
+            diameter as a share of its shorter side.
+        over: what lies under them: "picture", "black", "white", "mean" or "blur".
+    """
+
+    name: ClassVar[str] = "painted"
+    summary: ClassVar[str] = "What you paint yourself."
+    strokes: Annotated[Any, Special("strokes")] = ()
+    over: Annotated[str, Choice(("picture", "black", "white", "mean", "blur"))] = "picture"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "strokes", read_strokes(self.strokes))
+
+    def apply(self, pixels: Tensor) -> Tensor:
+        """Return the strokes over what lies under them; soft edges are one pixel wide."""
+        painted = pixels.clone() if self.over == "picture" else BASELINES[self.over]().apply(pixels)
+        for stroke in self.strokes:
+            share = torch.from_numpy(coverage(stroke, *pixels.shape[-2:])).to(pixels)
+            painted += share * (_colour(stroke.color, pixels) - painted)
+        return painted
+
+    @property
+    def label(self) -> str:
+        """How many strokes over what."""
+        count = len(self.strokes)
+        return f"painted over {self.over}, {count} stroke{'' if count == 1 else 's'}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the strokes as JSON."""
+        return super().to_json() | {"strokes": [stroke.to_json() for stroke in self.strokes]}
+
+
 @dataclass(frozen=True, eq=False)
 class Image(Baseline):
     """Another picture: a path, or anything that can be loaded, or pixels `(1, c, h, w)` in [0, 1].
@@ -243,12 +281,14 @@ class Distribution(Baseline):
 
     Attributes:
         images: the pictures, each as in `Image`.
+        count: at most so many of them, the first ones.
         pixels: what `prepared` has read.
     """
 
     name: ClassVar[str] = "distribution"
     summary: ClassVar[str] = "Many pictures; the answer is the mean over them."
     images: Annotated[Any, Special("images", "pictures")] = ()
+    count: Annotated[int, Range(1, MOST_PICTURES, log=True, label="at most")] = MOST_PICTURES
     pixels: tuple[Tensor, ...] = field(default=(), repr=False)
 
     def apply(self, pixels: Tensor) -> Tensor:
@@ -260,31 +300,34 @@ class Distribution(Baseline):
         known = self.pixels or tuple(self.images)
         if not known:
             raise ParameterError("A distribution needs pictures.", "Give it one or more: Distribution([…]).")
-        return torch.cat([_fitting(image, pixels) for image in known])
+        return torch.cat([_fitting(image, pixels) for image in known[: self.count]])
 
     def prepared(self, read: Read) -> "Distribution":
-        """Return it with all pixels read."""
-        return replace(self, pixels=tuple(_read(image, read) for image in self.images))
+        """Return it with the pixels read of as many as are used."""
+        return replace(self, pixels=tuple(_read(image, read) for image in self.images[: self.count]))
 
     @property
     def label(self) -> str:
         """How many."""
-        return f"{len(self.images)} pictures"
+        used = min(self.count, len(self.images))
+        return f"{used} pictures" if used == len(self.images) else f"{used} of {len(self.images)} pictures"
 
     def to_json(self) -> dict[str, Any]:
-        """Return its paths, where all pictures have one."""
+        """Return its paths, where all pictures have one, and the count where it is not the usual one."""
         paths = [_path(image) for image in self.images]
-        return {"name": self.name} | ({"images": paths} if paths and all(paths) else {})
+        count = {} if self.count == MOST_PICTURES else {"count": self.count}
+        return {"name": self.name} | ({"images": paths} if paths and all(paths) else {}) | count
 
     def to_code(self) -> str:
         """Return the expression, with the name `references` for pictures without paths."""
-        paths = self.to_json().get("images")
-        return f"xw.baselines.Distribution({paths!r})" if paths else "xw.baselines.Distribution(references)"
+        told = self.to_json()
+        images = repr(told["images"]) if "images" in told else "references"
+        return f"xw.baselines.Distribution({images}{f', count={self.count}' if 'count' in told else ''})"
 
 
 BASELINES: Mapping[str, type[Baseline]] = {
     cls.name: cls
-    for cls in (Black, White, Mean, Color, Blur, GaussianNoise, UniformNoise, Image, Distribution)
+    for cls in (Black, White, Mean, Color, Blur, GaussianNoise, UniformNoise, Painted, Image, Distribution)
 }
 
 
@@ -307,7 +350,7 @@ def from_json(given: Mapping[str, Any], pictures: Sequence[Tensor] = ()) -> Base
     if cls is Image:
         return _numbered(rest.get("image"), pictures)
     if cls is Distribution:
-        return Distribution(tuple(rest.get("images") or pictures))
+        return Distribution(tuple(rest.get("images") or pictures), rest.get("count", MOST_PICTURES))
     return cls(**checked(declared(cls), rest, f"the baseline {name!r}"))
 
 
@@ -330,6 +373,18 @@ def resolve(
     raise ParameterError(words, did_you_mean("", BASELINES, len(BASELINES)))
 
 
+def blind(references: Tensor, pixels: Tensor) -> Tensor:
+    """Return where a picture equals all pictures of its baseline, `(h, w)` bool.
+
+    What a method makes of the way between the two is nothing there, whatever the picture shows.
+
+    Args:
+        references: `(n, c, h, w)` in [0, 1].
+        pixels: `(1, c, h, w)` in [0, 1].
+    """
+    return ((references - pixels).abs() <= SAME).all(dim=0).all(dim=0)
+
+
 def _numbered(image: Any, pictures: Sequence[Tensor]) -> Image:
     if image is None:
         raise ParameterError(
@@ -340,6 +395,17 @@ def _numbered(image: Any, pictures: Sequence[Tensor]) -> Image:
     if not 0 <= image < len(pictures):
         raise ParameterError(f"There is no picture {image}.", f"There are {len(pictures)}, counted from 0.")
     return Image(pictures[image], image)
+
+
+def _colour(code: str, pixels: Tensor) -> Tensor:
+    """Return "#rrggbb" in the channels of a picture, `(1, c, 1, 1)`; its luma (Rec. 601) where c is 1."""
+    rgb = torch.tensor([int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    if pixels.shape[1] == 1:
+        rgb = (rgb * torch.tensor([0.299, 0.587, 0.114])).sum().reshape(1)
+    if pixels.shape[1] != len(rgb):
+        words = f"A colour has no meaning for a picture of {pixels.shape[1]} channels."
+        raise ParameterError(words, "Take 'mean' or 'blur'.")
+    return rgb.to(pixels).reshape(1, -1, 1, 1)
 
 
 def _read(image: Any, read: Read) -> Tensor:

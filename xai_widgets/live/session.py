@@ -198,7 +198,12 @@ class Session:
                 self._put(line, message, buffers)
                 return
             line.held = [(message, buffers)]
-            now = time.monotonic()
+        self.progress(client, seq, wish, step)
+
+    def progress(self, client: str, seq: int, wish: Wish, step: Step[Any]) -> None:
+        """Say how far the work is, but not too often."""
+        with self._lock:
+            line, now = self._line(client, wish.topic), time.monotonic()
             if now - line.told < PROGRESS_SECONDS:
                 return
             line.told = now
@@ -237,14 +242,22 @@ class Session:
 
 @dataclass
 class _Answer:
-    """Turns the steps of one wish into frames for the client that asked."""
+    """Turns the steps of one wish into frames for the client that asked.
+
+    A step that brings the same value again is told as progress.
+    """
 
     session: Session
     client: str
     seq: int
     wish: Wish
+    sent: Any = None
 
     def step(self, index: int, step: Step[Any]) -> None:
+        if step.value is self.sent and not step.final:
+            self.session.progress(self.client, self.seq, self.wish, step)
+            return
+        self.sent = step.value
         _show(self.wish, step)
         self.session.frame(self.client, self.seq, index, self.wish, step)
 

@@ -8,6 +8,7 @@ import numpy as np
 from ..explain import METHODS, Method
 from ..live.session import Wish
 from . import topics
+from .topic import MAP_BYTES
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -26,7 +27,7 @@ def after_maps(scene: "Scene", params: Params) -> Iterator[Wish]:
     """Yield the wishes for the maps of the other layers, the nearest first, as long as they fit."""
     spent = 0
     for layer in _nearest(scene, params):
-        spent += min(topics.MAP_BYTES, int(np.prod(layer.shape)))
+        spent += min(MAP_BYTES, int(np.prod(layer.shape)))
         if spent > MAPS_BYTES:
             return
         if layer.name != params["layer"]:

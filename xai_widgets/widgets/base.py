@@ -50,7 +50,7 @@ class Panel(anywidget.AnyWidget):
         persist: bool = False,
         **values: Any,
     ) -> None:
-        self._esm, self._css = _bundle(self.bundle, "js"), _bundle(self.bundle, "css")
+        self._esm, self._css = bundled(self.bundle, "js"), bundled(self.bundle, "css")
         known = {key for key in self.traits() if not key.startswith("_")}
         for key in values:
             if key not in known | set(KEYS):
@@ -133,7 +133,12 @@ class Panel(anywidget.AnyWidget):
         return with_picture(super()._repr_mimebundle_(**kwargs), self)
 
 
-def _bundle(name: str, kind: str) -> str:
+def bundled(name: str, kind: str) -> str:
+    """Return the text of a bundle: "js" or "css".
+
+    Raises:
+        XaiWidgetsError: it is not built.
+    """
     path = STATIC / f"{name}.{kind}"
     if not path.exists():
         if kind == "css":

@@ -11,8 +11,9 @@ from ..errors import ParameterError, did_you_mean
 from ..results import Evidence, Explanation
 from . import base, snapshots
 from .attribution_view import AttributionView
+from .baseline_lab import BaselineLab
 from .feature_maps import FeatureMaps
-from .image_strip import PANELS, ImageStrip
+from .image_strip import FIRST, PANELS, ImageStrip
 from .layer_scrubber import LayerScrubber
 from .predictions import Predictions
 from .scene import Scene
@@ -21,7 +22,7 @@ from .traits import mirrored
 
 
 class Explorer(ipywidgets.VBox):
-    """Images, layers, feature maps, attribution and predictions on one selection.
+    """Images, layers, feature maps, attribution, predictions and the baseline lab on one selection.
 
     Args:
         model: a `Model`, or any `nn.Module` that takes `(n, c, h, w)` and gives logits `(n, k)`.
@@ -40,17 +41,18 @@ class Explorer(ipywidgets.VBox):
     params: Any = mirrored("params")
     baseline: Any = mirrored("baseline")
     seed: Any = mirrored("seed")
-    panels = traitlets.List(list(PANELS), help="which panels are shown")
+    panels = traitlets.List(list(FIRST), help="which panels are shown")
 
     # `close` also runs on what could not be built to its end.
     _links: tuple[Follow, ...] = ()
+    _lab: BaselineLab | None = None
 
     def __init__(self, model: Any, images: Any, *, persist: bool = False, **values: Any) -> None:
         known = (*KEYS, "panels")
         for key in values:
             if key not in known:
                 raise ParameterError(f"An explorer has no {key!r}.", did_you_mean(key, known))
-        shown = values.pop("panels", list(PANELS))
+        shown = values.pop("panels", list(FIRST))
         self.scene = Scene(model, images, **values)
         self.persist = persist
         self.strip = ImageStrip(scene=self.scene, panels=shown)
@@ -58,11 +60,20 @@ class Explorer(ipywidgets.VBox):
         self.features = FeatureMaps(scene=self.scene)
         self.attribution = AttributionView(scene=self.scene)
         self.predictions = Predictions(scene=self.scene)
-        super().__init__(self._arranged())
+        self._first = self._arranged()
+        super().__init__(self._first)
         self.add_class("xw-explorer")
         self._links = (Follow(self, self.scene.selection, KEYS), Follow(self, self.strip, ("panels",)))
         self.observe(self._arrange, names=["panels"])
         self._arrange()
+
+    @property
+    def lab(self) -> BaselineLab:
+        """The baseline lab; made when it is first wanted, as most explorers never show it."""
+        if self._lab is None:
+            self._lab = BaselineLab(scene=self.scene)
+            self._lab.add_class("xw-cell-baselines")
+        return self._lab
 
     @property
     def explanation(self) -> Explanation | None:
@@ -87,7 +98,8 @@ class Explorer(ipywidgets.VBox):
     def snapshot(self) -> NDArray[np.uint8]:
         """Return all shown panels as one picture."""
         chosen = [panel.snapshot() for name, panel in self._named().items() if name in self.panels]
-        return snapshots.below([self.strip.snapshot(), *chosen])
+        below = [self.lab.snapshot()] if "baselines" in self.panels else []
+        return snapshots.below([self.strip.snapshot(), *chosen, *below])
 
     def save(self, path: Any) -> None:
         """Write the snapshot as a picture file."""
@@ -103,7 +115,7 @@ class Explorer(ipywidgets.VBox):
             for link in self._links:
                 link.unlink()
             self._links = ()
-            for panel in (self.strip, *self._named().values()):
+            for panel in (self.strip, *self._named().values(), *filter(None, [self._lab])):
                 panel.close()
             base.close_all(self._cells)
             self.scene.close()
@@ -111,7 +123,7 @@ class Explorer(ipywidgets.VBox):
 
     def _named(self) -> dict[str, Any]:
         panels = (self.layers, self.features, self.attribution, self.predictions)
-        return dict(zip(PANELS, panels, strict=True))
+        return dict(zip(FIRST, panels, strict=True))
 
     def _arranged(self) -> list[ipywidgets.Widget]:
         for widget, name in zip(
@@ -129,6 +141,8 @@ class Explorer(ipywidgets.VBox):
         # On the root: anywidget's views do not follow changes of their own classes.
         for name in PANELS:
             (self.remove_class if name in self.panels else self.add_class)(f"xw-no-{name}")
+        # Out of the page where it is off: a view that does not exist asks for nothing.
+        self.children = [*self._first, self.lab] if "baselines" in self.panels else self._first
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return base.with_picture(super()._repr_mimebundle_(**kwargs), self)

@@ -6,11 +6,14 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from . import snapshots, topics
+from . import snapshots
 from .base import Panel
+from .topic import THUMBNAIL
 from .traits import followed, shown
 
-PANELS = ("layers", "features", "attribution", "predictions")
+PANELS = ("layers", "features", "attribution", "predictions", "baselines")
+FIRST = PANELS[:4]
+"""The panels that are shown until somebody chooses others."""
 
 
 class ImageStrip(Panel):
@@ -33,4 +36,4 @@ class ImageStrip(Panel):
 
     def snapshot(self) -> NDArray[np.uint8]:
         """Return the thumbnails in a row."""
-        return snapshots.beside([picture.thumbnail(topics.THUMBNAIL) for picture in self.scene.pictures])
+        return snapshots.beside([picture.thumbnail(THUMBNAIL) for picture in self.scene.pictures])

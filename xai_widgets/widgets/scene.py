@@ -36,6 +36,7 @@ _explained: ByteCache[Explanation] = ByteCache(
 )
 _pixels: ByteCache[torch.Tensor] = ByteCache(128 * 2**20, lambda x: x.nbytes)
 _logits: ByteCache[torch.Tensor] = ByteCache(16 * 2**20, lambda x: x.nbytes)
+_worked: ByteCache[Any] = ByteCache(192 * 2**20, topics.result_bytes)
 _numbers = itertools.count()
 
 T = TypeVar("T")
@@ -89,7 +90,7 @@ class Scene:
 
     def pixels(self, image: int) -> torch.Tensor:
         """Return what the network sees of a picture before normalisation, `(1, c, h, w)` in [0, 1]."""
-        return self._kept(_pixels, image, lambda: self.model.pixels(self.picture(image)))
+        return self._known(_pixels, image, lambda: self.model.pixels(self.picture(image)))
 
     def tree(self, image: int) -> LayerTree:
         """Return the layers as a picture of this size runs through them."""
@@ -102,11 +103,11 @@ class Scene:
 
     def record(self, image: int) -> dict[str, torch.Tensor]:
         """Return the activations of all viewable layers, from one forward pass for all panels."""
-        return self._kept(_records, image, lambda: self._look(image))
+        return self._known(_records, image, lambda: self._look(image))
 
     def predictions(self, image: int) -> list[Prediction]:
         """Return all classes of a picture, the most probable first; from the pass of `record` if that ran."""
-        logits = self._kept(_logits, image, lambda: self.model.logits(self.inputs(image)))
+        logits = self._known(_logits, image, lambda: self.model.logits(self.inputs(image)))
         return self.model.ranked(logits[0])
 
     def baseline(self, value: Any) -> baselines.Baseline:
@@ -116,6 +117,25 @@ class Scene:
             raise ParameterError("A baseline is missing.", 'Black is usual: {"name": "black"}.')
         return found
 
+    def checked_baseline(self, value: Any) -> dict[str, Any]:
+        """Return a baseline as the JSON that the browser knows; {} stays {}.
+
+        Raises:
+            ParameterError: there is none like that, or its pictures lie in memory and not in the session.
+        """
+        if not value:
+            return {}
+        if isinstance(value, baselines.Image) and isinstance(value.image, int):
+            value = {"name": "image", "image": value.image}
+        in_memory = isinstance(value, baselines.Image | baselines.Distribution) and not _has_paths(value)
+        if in_memory:
+            raise ParameterError(
+                "Pictures in memory cannot become a baseline of the explorer.",
+                'Add them to its images and take {"name": "image", "image": 1} or "distribution", '
+                "or give paths, or use xw.explain.",
+            )
+        return self.baseline(value).to_json()
+
     def explained(self, params: dict[str, Any]) -> Iterator[Step[Explanation]]:
         """Explain what `params` (of topic "attribution") names, from the cache where it is kept."""
         wish = topics.settled(self, params)
@@ -124,6 +144,14 @@ class Scene:
             of["pictures"] = [picture.key for picture in self.pictures]
         key = (self._number, messages.canonical(wish | of))
         return remembered(_explained, key, lambda: topics.explain(self, wish))
+
+    def kept(
+        self, topic: str, params: dict[str, Any], work: Callable[[], Iterator[Step[Any]]]
+    ) -> Iterator[Step[Any]]:
+        """Run the work of a topic, or give what is kept of it."""
+        pictures = [picture.key for picture in self.pictures]
+        key = (self._number, topic, messages.canonical(params | {"pictures": pictures}))
+        return remembered(_worked, key, work)
 
     def add(self, source: Any, name: str | None = None) -> int:
         """Add an image and return its index."""
@@ -154,7 +182,7 @@ class Scene:
         """Call `again()` when results are worth nothing any longer."""
         self._again.append(again)
 
-    def _kept(self, cache: ByteCache[T], image: int, work: Callable[[], T]) -> T:
+    def _known(self, cache: ByteCache[T], image: int, work: Callable[[], T]) -> T:
         """Return what is known of a picture, worked out once."""
         key = (self._number, self.picture(image).key)
         known = cache.get(key)
@@ -173,7 +201,7 @@ class Scene:
         def ours(key: Hashable) -> bool:
             return isinstance(key, tuple) and key[0] == self._number
 
-        for cache in (_records, _explained, _pixels, _logits):
+        for cache in (_records, _explained, _pixels, _logits, _worked):
             cache.drop_where(ours)
 
     # -- what it answers ------------------------------------------------------------------------------
@@ -304,7 +332,7 @@ class Scene:
         if key == "params" and selection.method:
             find(selection.method).check(value)
         if key == "baseline":
-            return self._check_baseline(value)
+            return self.checked_baseline(value)
         if key == "seed" and value < 0:
             raise ParameterError(f"A seed is a whole number from 0 on, not {value}.")
         return value
@@ -314,20 +342,6 @@ class Scene:
             words = f"{layer.name!r} has no channel {value}."
             raise ParameterError(words, f"It has {layer.channels}, from 0 to {layer.channels - 1}.")
         return value
-
-    def _check_baseline(self, value: Any) -> dict[str, Any]:
-        if not value:
-            return {}
-        if isinstance(value, baselines.Image) and isinstance(value.image, int):
-            value = {"name": "image", "image": value.image}
-        in_memory = isinstance(value, baselines.Image | baselines.Distribution) and not _has_paths(value)
-        if in_memory:
-            raise ParameterError(
-                "Pictures in memory cannot become a baseline of the explorer.",
-                'Add them to its images and take {"name": "image", "image": 1} or "distribution", '
-                "or give paths, or use xw.explain.",
-            )
-        return self.baseline(value).to_json()
 
     def _check_image(self, value: Any) -> int:
         count = len(self.pictures)

@@ -75,6 +75,40 @@ def bars(entries: Sequence[tuple[str, float]], width: int = 420) -> Picture:
     return np.asarray(sheet)
 
 
+def captioned(picture: Picture, words: str) -> Picture:
+    """Put a line of text under a picture, cut at its width."""
+    line = Image.fromarray(_paper(20, picture.shape[1]))
+    ImageDraw.Draw(line).text((1, 2), words[: max(4, picture.shape[1] // 7)], fill=INK, font=_font(12))
+    return below([picture, np.asarray(line)])
+
+
+def rows(pictures: Sequence[Picture], width: int = 960) -> Picture:
+    """Lay pictures of one size out in rows up to a width, read like text."""
+    columns = max(1, min(len(pictures), (width + GAP) // (pictures[0].shape[1] + GAP)))
+    return below([beside(pictures[start : start + columns]) for start in range(0, len(pictures), columns)])
+
+
+def curves(
+    lines: Sequence[tuple[NDArray[Any], NDArray[Any], str]], width: int = 640, height: int = 200
+) -> Picture:
+    """Draw curves (x, y, colour) on one pair of axes; the ends of the vertical one are written beside it."""
+    left, edge = 60, 10
+    x = np.concatenate([line[0] for line in lines])
+    y = np.concatenate([line[1] for line in lines])
+    low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
+    span = np.where(high > low, high - low, 1.0)
+    sheet = Image.fromarray(_paper(height, width))
+    draw = ImageDraw.Draw(sheet)
+    draw.rectangle([left, edge, width - edge, height - edge], outline=QUIET)
+    for across, up, colour in lines:
+        shares = (np.stack([across, up], axis=1) - low) / span
+        places = shares * [width - left - edge, 2 * edge - height] + [left, height - edge]
+        draw.line([tuple(place) for place in places.tolist()], fill=colour, width=2)
+    draw.text((2, edge - 4), f"{high[1]:.3g}", fill=INK, font=_font(11))
+    draw.text((2, height - edge - 10), f"{low[1]:.3g}", fill=INK, font=_font(11))
+    return np.asarray(sheet)
+
+
 def _paper(height: int, width: int) -> Picture:
     return np.full((height, width, 3), PAPER, np.uint8)
 

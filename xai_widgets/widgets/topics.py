@@ -1,7 +1,7 @@
 """What a view can ask for: each topic is some work and how its steps become frames."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,25 +17,11 @@ from ..model.handle import Prediction
 from ..model.layers import as_maps
 from ..model.targets import resolve
 from ..results import Explanation
+from . import lab_topics
+from .topic import THUMBNAIL, Params, Topic, at_once, reduce_maps
 
 if TYPE_CHECKING:
     from .scene import Scene
-
-MAP_BYTES = 4 * 2**20
-"""The most bytes of feature maps in one frame; larger ones are averaged down, and the view says so."""
-THUMBNAIL = 96
-"""The longest side of a thumbnail, in pixels."""
-
-Params = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Topic:
-    """How a topic is worked out and shown."""
-
-    work: Callable[["Scene", Params], Iterator[Step[Any]]]
-    encode: Callable[["Scene", Params, Step[Any]], Encoded]
-    needs: tuple[str, ...] = ()
 
 
 def wish(scene: "Scene", topic: str, params: Params) -> Wish:
@@ -103,13 +89,9 @@ def record_bytes(record: dict[str, torch.Tensor]) -> int:
     return sum(tensor.nbytes for tensor in record.values())
 
 
-def at_once(value: Callable[["Scene", Params], Any]) -> Callable[["Scene", Params], Iterator[Step[Any]]]:
-    """Make work of one step of a function."""
-
-    def work(scene: "Scene", params: Params) -> Iterator[Step[Any]]:
-        yield Step(value(scene, params), 1.0, None, True)
-
-    return work
+def result_bytes(result: Any) -> int:
+    """Return what the arrays of a result hold, in bytes."""
+    return sum(part.nbytes for part in vars(result).values() if isinstance(part, np.ndarray))
 
 
 # -- each topic: what is worked out, and how it is shown ----------------------------------------------
@@ -160,14 +142,6 @@ def _show_maps(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
     )
 
 
-def reduce_maps(maps: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """Average maps `(c, h, w)` down by 2, 4, … until they fit into a frame; return them and the factor."""
-    factor = 1
-    while maps.numel() / factor**2 > MAP_BYTES and min(maps.shape[1:]) >= 4 * factor:
-        factor *= 2
-    return (maps if factor == 1 else torch.nn.functional.avg_pool2d(maps, factor)), factor
-
-
 def _scores(scene: "Scene", params: Params) -> torch.Tensor:
     layer = scene.layer(params["image"], params["layer"])
     inputs = scene.inputs(params["image"])
@@ -212,4 +186,5 @@ TOPICS: dict[str, Topic] = {
     "scores": Topic(at_once(_scores), _show_scores, ("image", "layer", "target")),
     "predictions": Topic(at_once(_predictions), _show_predictions, ("image",)),
     "attribution": Topic(lambda scene, params: scene.explained(params), _show_attribution, _WISH),
+    **lab_topics.TOPICS,
 }

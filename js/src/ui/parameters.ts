@@ -21,6 +21,8 @@ export interface Declared {
   help: string;
 }
 
+/** Kinds that another part of a panel fills in: all pictures of the session, or the strokes of a brush. */
+export const WITHOUT_CONTROL: ReadonlySet<string> = new Set(["images", "strokes"]);
 const MOST_TICKS = 100_000;
 
 export type Given = Record<string, unknown>;
@@ -52,12 +54,12 @@ export class Parameters {
     if (key !== this.#declared) {
       this.#declared = key;
       this.#controls.clear();
-      for (const one of declared.filter(({ kind }) => kind !== "images")) {
+      for (const one of declared.filter(({ kind }) => !WITHOUT_CONTROL.has(kind))) {
         const tell = (value: unknown) => this.onChange(one.name, value);
         this.#controls.set(one.name, control(one, values[one.name], images, tell));
       }
       this.element.replaceChildren(...[...this.#controls.values()].map(({ element }) => element));
-      this.element.hidden = declared.length === 0;
+      this.element.hidden = this.#controls.size === 0;
     }
     for (const [name, one] of this.#controls) one.set(values[name]);
   }

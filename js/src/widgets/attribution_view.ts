@@ -6,6 +6,7 @@ import { canonical } from "../live/messages";
 import { nothing, panel } from "../panel";
 import { h, listen, write } from "../ui/element";
 import { type Evidence, EvidenceLine } from "../ui/evidence";
+import { Notice } from "../ui/notice";
 import { percent, readable } from "../ui/number";
 import { StatusLine } from "../ui/status";
 import { watchVisible, watchWidth } from "../ui/visibility";
@@ -13,9 +14,10 @@ import { Controls, type LayerChoice } from "./attribution/controls";
 import { type Look, Panes } from "./attribution/panes";
 import type { Prediction } from "./attribution/target";
 import { attributionWish, methodOf, needs } from "./attribution/wish";
-import { baselineWords, meanSize, spaced, strongest } from "./attribution/words";
+import { baselineWords, meanSize, strongest } from "./attribution/words";
 import "../ui/theme.css";
 import "../ui/controls.css";
+import "../ui/figure.css";
 import "./attribution_view.css";
 
 const LOOK: readonly (keyof Look)[] = ["view", "opacity", "clip", "sign", "colormap", "top"];
@@ -37,7 +39,7 @@ export class AttributionView {
     h("span", { class: "xw-title-line" }, h("b", {}), h("span", { class: "xw-number" })),
     h("span", { class: "xw-title-rest" }),
   );
-  #notice = h("div", { class: "xw-notice", role: "alert", hidden: true });
+  #notice = new Notice();
   #offs: (() => void)[] = [];
   #frame: Frame | null = null;
   #pictureOf: number | null = null;
@@ -96,7 +98,7 @@ export class AttributionView {
     this.root.dataset.lmSuppressShortcuts = "true";
     const head = h("div", { class: "xw-head" }, this.#title, this.#controls.view.element);
     const foot = h("div", { class: "xw-foot" }, this.#evidence.element, this.#status.words);
-    const stage = h("div", { class: "xw-stage" }, this.#panes.element, this.#notice);
+    const stage = h("div", { class: "xw-stage" }, this.#panes.element, this.#notice.element);
     const main = h("div", { class: "xw-main" }, this.#status.line, stage, foot);
     this.root.replaceChildren(
       h("div", { class: "xw-frame" }, head, h("div", { class: "xw-body" }, main, this.#controls.element)),
@@ -263,35 +265,22 @@ export class AttributionView {
     this.#status.show({ ...status, error: this.#error(status), bare: this.#frame === null });
     this.root.toggleAttribute("data-outdated", this.#frame !== null && !this.#current());
     const { failure } = status;
-    if (status.phase === "error" && failure) this.#warn(failure.type, failure.message, failure.hint, true);
+    if (status.phase === "error" && failure)
+      this.#notice.show(failure.type, failure.message, failure.hint, () => this.#ask());
     else if (status.phase === "stale" && this.#frame === null) {
-      this.#warn(
+      this.#notice.show(
         "No answer yet",
         "The kernel is busy or disconnected.",
         "The picture appears as soon as it answers.",
       );
-    } else this.#notice.hidden = true;
-  }
-
-  /** What happened, why, and what to do; over the dimmed picture, so that nothing moves. */
-  #warn(what: string, why: string, todo: string, again = false): void {
-    const retry = again ? h("button", { type: "button", class: "xw-button" }, "Try again") : null;
-    retry?.addEventListener("click", () => this.#ask());
-    this.#notice.replaceChildren(
-      h("b", { class: "xw-notice-what" }, spaced(what)),
-      h("p", {}, why),
-      h("p", { class: "xw-notice-todo" }, todo),
-    );
-    if (retry) this.#notice.append(retry);
-    this.#notice.toggleAttribute("data-mild", !again);
-    this.#notice.hidden = false;
+    } else this.#notice.hide();
   }
 
   #forsaken(): void {
     if (this.client.welcome) return;
     this.root.dataset.phase = "stale";
     this.#status.show({ phase: "stale", done: 0, error: null, ms: null, note: null, bare: true });
-    this.#warn(
+    this.#notice.show(
       "No kernel answers",
       "The kernel that made this view is busy, or was restarted.",
       "Run the cell again.",

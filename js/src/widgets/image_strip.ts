@@ -15,6 +15,7 @@ const PANELS: readonly (readonly [string, string])[] = [
   ["features", "Feature maps"],
   ["attribution", "Attribution"],
   ["predictions", "Predictions"],
+  ["baselines", "Baselines"],
 ];
 const LARGEST = 64 * 2 ** 20;
 const ADDING_MS = 30_000;

@@ -1,6 +1,6 @@
 /** The edge of the view: what is explained, against which baseline, and how it is shown. */
 
-import { colormap, colormapNames } from "../../draw/colormap";
+import { colormap } from "../../draw/colormap";
 import { defaultColormap } from "../../draw/heatmap";
 import type { Values, Welcome } from "../../live/client";
 import { combobox } from "../../ui/combobox";
@@ -10,11 +10,13 @@ import { icon } from "../../ui/icon";
 import { Parameters } from "../../ui/parameters";
 import { type Option, select } from "../../ui/select";
 import { slider } from "../../ui/slider";
-import { type Swatch, swatches } from "../../ui/swatches";
+import { swatches } from "../../ui/swatches";
 import { segments } from "../../ui/toolbar";
+import { BaselineField, imageNames } from "./baseline";
+import { swatchesFor } from "./colours";
 import type { Look } from "./panes";
 import { classChoices, keysOf, mainFirst, OTHER, type Prediction, targetOf, versusFirst } from "./target";
-import { baselineOf, baselinesFor, baselineValue, methodOf, needs } from "./wish";
+import { methodOf, needs } from "./wish";
 
 export interface Actions {
   select(values: Partial<Values>): void;
@@ -69,16 +71,7 @@ export class Controls {
     onChange: (name) => this.actions.select({ layer: name === AUTO_LAYER ? null : name }),
   });
   #params = new Parameters((name, value) => this.#setParam(name, value));
-  #baseline = select({
-    label: "Baseline",
-    help: "The picture that stands for nothing: the method explains the difference to it.",
-    options: [],
-    value: "",
-    onChange: (name) => this.#rebaseline(this.#fresh(name)),
-  });
-  #baselineParams = new Parameters((name, value) =>
-    this.#rebaseline({ ...baselineValue(this.#known!.welcome, this.#known!.values), [name]: value }),
-  );
+  #baseline = new BaselineField((baseline) => this.actions.select({ baseline }));
   #baselineGroup: HTMLElement;
   #opacity = slider({
     label: "Opacity",
@@ -154,7 +147,7 @@ export class Controls {
       this.#layer.element,
       this.#params.element,
     );
-    this.#baselineGroup = group("Compared with", this.#baseline.element, this.#baselineParams.element);
+    this.#baselineGroup = group("Compared with", ...this.#baseline.elements);
     const show = group(
       "Shown",
       this.#opacity.element,
@@ -230,17 +223,13 @@ export class Controls {
     this.#layer.element.hidden = !needs(method, "layer");
     this.#layer.options(layerOptions(layers, values.layer));
     this.#layer.set(values.layer ?? AUTO_LAYER);
-    this.#params.show(method?.params ?? [], values.params, names(welcome));
+    this.#params.show(method?.params ?? [], values.params, imageNames(welcome));
     if (method) this.#remembered.set(method.name, values.params);
   }
 
   #showBaseline({ welcome, values }: Known): void {
     this.#baselineGroup.hidden = !needs(methodOf(welcome, values), "baseline");
-    const fitting = baselinesFor(welcome, methodOf(welcome, values));
-    this.#baseline.options(fitting.map(({ name, label }) => ({ value: name, label: capital(label) })));
-    const baseline = baselineOf(welcome, values);
-    this.#baseline.set(baseline?.name ?? "");
-    this.#baselineParams.show(baseline?.params ?? [], baselineValue(welcome, values) ?? {}, names(welcome));
+    this.#baseline.show(welcome, values);
   }
 
   #showLook({ look, signed }: Known): void {
@@ -274,32 +263,11 @@ export class Controls {
   #setParam(name: string, value: unknown): void {
     this.actions.select({ params: { ...this.#known!.values.params, [name]: value } });
   }
-
-  /** A baseline just chosen. A picture held against itself explains nothing: another one is the first choice. */
-  #fresh(name: string): Record<string, unknown> {
-    const { welcome, values } = this.#known!;
-    const params = welcome.baselines.find((schema) => schema.name === name)?.params ?? [];
-    const other = values.image === 0 && welcome.images.length > 1 ? 1 : 0;
-    const pictures = params.filter(({ kind }: { kind: string }) => kind === "image");
-    return { name, ...Object.fromEntries(pictures.map((param: { name: string }) => [param.name, other])) };
-  }
-
-  #rebaseline(given: Record<string, unknown>): void {
-    const { welcome, values } = this.#known!;
-    this.actions.select({ baseline: baselineValue(welcome, { ...values, baseline: given }) ?? {} });
-  }
 }
 
-function group(title: string, ...children: HTMLElement[]): HTMLElement {
+/** Controls that belong together, named for those who do not see them stand together. */
+export function group(title: string, ...children: HTMLElement[]): HTMLElement {
   return h("fieldset", { class: "xw-group" }, h("legend", { class: "xw-sr" }, title), ...children);
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function names(welcome: Welcome): string[] {
-  return welcome.images.map(({ name }) => name);
 }
 
 function layerOptions(layers: readonly LayerChoice[], current: string | null): Option[] {
@@ -308,17 +276,4 @@ function layerOptions(layers: readonly LayerChoice[], current: string | null): O
   if (current !== null && !fitting.some(({ name }) => name === current))
     options.push({ value: current, label: current });
   return [{ value: AUTO_LAYER, label: "Chosen by the method" }, ...options];
-}
-
-function swatchesFor(auto: string): Swatch[] {
-  const colors = (name: string) => colormap(name).stops.map(([r, g, b]) => `rgb(${r} ${g} ${b})`);
-  const all = colormapNames.map((name) => ({
-    value: name,
-    label: colormap(name).label,
-    colors: colors(name),
-  }));
-  return [
-    { value: "auto", label: `Auto: ${colormap(auto).label}`, colors: colors(auto), word: "auto" },
-    ...all,
-  ];
 }

@@ -1,10 +1,11 @@
 /** The two pictures: painting, the scale under them, the linked crosshair and what it reads. */
 
-import { colormap } from "../../draw/colormap";
-import { colorize, defaultColormap, maskTop, overlay, paintPicture } from "../../draw/heatmap";
+import { colorize, maskTop, overlay, paintPicture } from "../../draw/heatmap";
 import { clipRange, type Plane, signed as part, type Sign, valueAt } from "../../draw/plane";
 import { attribute, h, write } from "../../ui/element";
 import { percent, readable, signed } from "../../ui/number";
+import { Pane, type Spot } from "../../ui/pane";
+import { ScaleBar } from "./scale";
 
 export type View = "side" | "overlay" | "blended" | "map" | "image";
 
@@ -23,67 +24,13 @@ export interface Picture {
   height: number;
 }
 
-export interface Spot {
-  x: number;
-  y: number;
-}
-
 const SHARP_FROM = 3;
-
-/** One canvas with its crosshair. */
-class Pane {
-  readonly canvas: HTMLCanvasElement;
-  readonly element: HTMLElement;
-  #across = h("i", { class: "xw-cross xw-cross-x", hidden: true });
-  #down = h("i", { class: "xw-cross xw-cross-y", hidden: true });
-  #image: ImageData | null = null;
-
-  constructor(kind: string) {
-    this.canvas = h("canvas", { role: "img", "aria-label": "No picture yet", width: 1, height: 1 });
-    this.element = h("div", { class: `xw-pane xw-pane-${kind}` }, this.canvas, this.#across, this.#down);
-  }
-
-  /** Paint pixels of the picture's own size; the style sheet scales them. */
-  draw(width: number, height: number, fn: (words: Uint32Array) => void): void {
-    if (this.#image?.width !== width || this.#image.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
-      this.#image = new ImageData(width, height);
-    }
-    fn(new Uint32Array(this.#image.data.buffer));
-    this.canvas.getContext("2d")?.putImageData(this.#image, 0, 0);
-    this.element.removeAttribute("data-empty");
-  }
-
-  clear(): void {
-    this.canvas.getContext("2d")?.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    this.element.setAttribute("data-empty", "");
-  }
-
-  cross(spot: Spot | null, width: number, height: number): void {
-    this.#across.hidden = this.#down.hidden = spot === null;
-    if (spot === null) return;
-    this.#across.style.top = `${((spot.y + 0.5) / height) * 100}%`;
-    this.#down.style.left = `${((spot.x + 0.5) / width) * 100}%`;
-  }
-
-  spot(event: MouseEvent, width: number, height: number): Spot {
-    const box = this.canvas.getBoundingClientRect();
-    const at = (share: number, size: number) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
-    return {
-      x: at((event.clientX - box.left) / (box.width || 1), width),
-      y: at((event.clientY - box.top) / (box.height || 1), height),
-    };
-  }
-}
 
 export class Panes {
   readonly element: HTMLElement;
   #picturePane = new Pane("picture");
   #mapPane = new Pane("map");
-  #bar = h("canvas", { class: "xw-colorbar", width: 256, height: 1, role: "img" });
-  #ends = [h("span", {}), h("span", {}), h("span", {})] as const;
-  #scale: HTMLElement;
+  #scale = new ScaleBar();
   #reading = h("output", {
     class: "xw-reading",
     title: "Point at a picture, or focus the view and use the arrow keys",
@@ -96,16 +43,8 @@ export class Panes {
   #width = 0;
 
   constructor(private readonly onSpot: (spot: Spot | null) => void) {
-    const ticks = h("div", { class: "xw-ticks" }, ...this.#ends);
-    this.#scale = h(
-      "div",
-      { class: "xw-scale", "data-empty": true },
-      this.#bar,
-      h("i", { class: "xw-zero" }),
-      ticks,
-    );
     const panes = h("div", { class: "xw-panes" }, this.#picturePane.element, this.#mapPane.element);
-    this.element = h("div", { class: "xw-figure-box" }, panes, this.#scale, this.#reading);
+    this.element = h("div", { class: "xw-figure-box" }, panes, this.#scale.element, this.#reading);
     for (const pane of [this.#picturePane, this.#mapPane]) {
       pane.element.addEventListener("pointermove", (event) => this.point(pane.spot(event, ...this.size)));
       pane.element.addEventListener("pointerdown", (event) => this.point(pane.spot(event, ...this.size)));
@@ -219,41 +158,10 @@ export class Panes {
 
   #paintScale(look: Look): void {
     const map = this.#map;
-    this.#scale.toggleAttribute("data-empty", map === null || look.view === "image");
-    if (!map) return;
     const sign = this.#sign(look);
-    const [, limit] = clipRange(map, look.clip, sign);
-    const both = sign === "both";
-    // "negative" paints sizes: its full end stands for minus the limit.
-    const full = sign === "negative" ? -limit : limit;
-    const ends = both
-      ? [signed(-limit), "0", signed(limit)]
-      : ["0", "", sign === "absolute" ? readable(full) : signed(full)];
-    this.#ends.forEach((end, i) => {
-      write(end, ends[i]!);
-    });
-    this.#scale.dataset.zero = both ? "middle" : "start";
-    const name = look.colormap === "auto" ? defaultColormap(sign) : look.colormap;
-    const clipped = look.clip < 100 ? `, clipped at percentile ${look.clip}` : "";
-    const zero = both ? ", zero in the middle" : "";
-    attribute(
-      this.#bar,
-      "aria-label",
-      `Scale ${ends.filter(Boolean).join(" to ")}${zero}, ${colormap(name).label}${clipped}`,
-    );
-    this.#bar.title = clipped ? `Values beyond ±${readable(limit)} take the end colours${clipped}` : "";
-    this.#paintBar(settingsOf(name, both));
-  }
-
-  #paintBar({ name, low }: { name: string; low: number }): void {
-    const context = this.#bar.getContext("2d");
-    if (!context) return;
-    const ramp = Float32Array.from({ length: 256 }, (_, i) => low + ((1 - low) * i) / 255);
-    const image = new ImageData(256, 1);
-    const sign = low < 0 ? "both" : "absolute";
-    const plane = { data: ramp, width: 256, height: 1, scale: 1, zero: 0 };
-    colorize(plane, { colormap: name, clip: 100, sign }, new Uint32Array(image.data.buffer), [low, 1]);
-    context.putImageData(image, 0, 0);
+    const hidden = map === null || look.view === "image";
+    const limit = hidden ? null : clipRange(map, look.clip, sign)[1];
+    this.#scale.show(limit, { sign, colormap: look.colormap, clip: look.clip });
   }
 
   #cross(): void {
@@ -299,8 +207,4 @@ export class Panes {
     const shown = this.#look?.view === "side" ? this.#width / 2 : this.#width;
     this.element.toggleAttribute("data-sharp", shown / width >= SHARP_FROM);
   }
-}
-
-function settingsOf(name: string, both: boolean): { name: string; low: number } {
-  return { name, low: both ? -1 : 0 };
 }

@@ -2,20 +2,21 @@
 
 import type { Plane } from "../../draw/plane";
 import type { Params, Welcome } from "../../live/client";
+import { WITHOUT_CONTROL } from "../../ui/parameters";
 
 /** "Blur baseline (σ 10 px)"; null where the method has none. */
 export function baselineWords(welcome: Welcome, baseline: Params | null | undefined): string | null {
   if (baseline === null || baseline === undefined) return null;
   const schema = welcome.baselines.find(({ name }) => name === baseline.name);
   if (!schema) return String(baseline.name);
-  const chosen = schema.params.filter(({ kind }: { kind: string }) => kind !== "images");
+  const chosen = schema.params.filter(({ kind }: { kind: string }) => !WITHOUT_CONTROL.has(kind));
   const figures = chosen.map(({ name, kind, label, unit }) => {
     const value = baseline[name];
     if (kind === "image") return welcome.images[Number(value)]?.name ?? String(value);
     if (kind === "color") return String(value);
     return `${short(label || name, schema.label)} ${value}${unit ? ` ${unit}` : ""}`;
   });
-  const label = schema.label.charAt(0).toUpperCase() + schema.label.slice(1);
+  const label = capital(schema.label);
   return figures.length > 0 ? `${label} baseline (${figures.join(", ")})` : `${label} baseline`;
 }
 
@@ -38,8 +39,6 @@ export function strongest(map: Plane): { x: number; y: number; value: number } {
   return { x: at % map.width, y: Math.floor(at / map.width), value: map.scale * (map.data[at]! - map.zero) };
 }
 
-/** "OutOfMemoryError" reads better as "Out of memory error". */
-export function spaced(name: string): string {
-  const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
-  return words.charAt(0).toUpperCase() + words.slice(1);
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

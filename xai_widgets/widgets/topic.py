@@ -1,0 +1,46 @@
+"""What a topic is: some work, and how its steps become frames."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..anytime import Step
+from ..live.session import Encoded
+
+if TYPE_CHECKING:
+    from .scene import Scene
+
+MAP_BYTES = 4 * 2**20
+"""The most values of maps in one frame; larger ones are averaged down, and the view says so."""
+THUMBNAIL = 96
+"""The longest side of a thumbnail, in pixels."""
+
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """How a topic is worked out and shown."""
+
+    work: Callable[["Scene", Params], Iterator[Step[Any]]]
+    encode: Callable[["Scene", Params, Step[Any]], Encoded]
+    needs: tuple[str, ...] = ()
+
+
+def at_once(value: Callable[["Scene", Params], Any]) -> Callable[["Scene", Params], Iterator[Step[Any]]]:
+    """Make work of one step of a function."""
+
+    def work(scene: "Scene", params: Params) -> Iterator[Step[Any]]:
+        yield Step(value(scene, params), 1.0, None, True)
+
+    return work
+
+
+def reduce_maps(maps: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """Average maps `(c, h, w)` down by 2, 4, … until they fit into a frame; return them and the factor."""
+    factor = 1
+    while maps.numel() / factor**2 > MAP_BYTES and min(maps.shape[1:]) >= 4 * factor:
+        factor *= 2
+    return (maps if factor == 1 else torch.nn.functional.avg_pool2d(maps, factor)), factor
