@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 import xai_widgets
-from xai_widgets.doctor import Finding, Report, _kernel, _numbers, doctor, find_browser, find_host
+from xai_widgets import wire
+from xai_widgets.doctor import Finding, Report, _kernel, _numbers, _wire, doctor, find_browser, find_host
 
 # By import_module: the package's `doctor` is the function.
 module = importlib.import_module("xai_widgets.doctor")
@@ -124,6 +125,9 @@ def test_hosts(monkeypatch):
     assert find_host() == "VS Code"
     monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace())
     assert find_host() == "Colab"
+    monkeypatch.delitem(sys.modules, "google.colab")
+    monkeypatch.setitem(sys.modules, "marimo", SimpleNamespace(running_in_notebook=lambda: True))
+    assert find_host() == "marimo"
 
 
 @pytest.mark.parametrize(("subshells", "verdict"), [(True, "ok"), (False, "warn")])
@@ -133,6 +137,30 @@ def test_the_kernel_tells_whether_input_stays_live(monkeypatch, subshells, verdi
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     (finding,) = _kernel()
     assert finding.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("way", "verdict"),
+    [("nodelay", "ok"), ("off", "ok"), ("unfit", "warn"), ("stock", "warn"), ("unknown", "warn")],
+)
+def test_the_wire_is_told_from_a_kernel_and_from_a_terminal(monkeypatch, way, verdict):
+    monkeypatch.setattr(wire, "of_environment", lambda: way)
+    (finding,) = _wire()
+    assert finding.verdict == verdict
+    assert "a server of this environment" in finding.text
+    assert bool(finding.remedy) == (verdict == "warn")
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setattr(wire, "of_kernel", lambda: "nodelay")
+    (finding,) = _wire()
+    assert finding.text == "the server of this kernel sends small replies at once"
+
+
+def test_where_no_jupyter_server_is_between_nothing_is_claimed(monkeypatch):
+    monkeypatch.setattr(module, "find_host", lambda: "VS Code")
+    (finding,) = _wire()
+    assert finding.verdict == "ok"
+    assert "not known" in finding.text
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")

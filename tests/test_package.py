@@ -3,6 +3,7 @@
 The installed wheel is tested, not the checkout: a missing file shows only there.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -88,6 +89,21 @@ def test_the_wheel_contains_all_of_the_package(wheel):
     tracked = run("git", "ls-files", "xai_widgets", cwd=ROOT).split() if (ROOT / ".git").exists() else []
     assert {*BUNDLES, *tracked} <= inside
     assert not [name for name in inside if name.startswith(("tests/", "js/", "dev.py"))]
+
+
+@pytest.mark.parametrize("version", ["standard", "editable"])
+def test_installing_enables_the_server_extension(unpacked, no_node, tmp_path, version):
+    if version == "editable":
+        pytest.importorskip("editables", reason="hatchling needs it for editable wheels")
+    code = f"print(next(WheelBuilder('.').build(directory={str(tmp_path)!r}, versions=[{version!r}])))"
+    code = f"from hatchling.builders.wheel import WheelBuilder; {code}"
+    wheel = run(sys.executable, "-c", code, cwd=unpacked, env=no_node).splitlines()[-1]
+    with zipfile.ZipFile(wheel) as archive:
+        # What stands under `data` an installer puts under the environment's prefix, where Jupyter looks.
+        (name,) = [name for name in archive.namelist() if ".data/" in name]
+        enabled = json.loads(archive.read(name))["ServerApp"]["jpserver_extensions"]
+    assert name.endswith(".data/data/etc/jupyter/jupyter_server_config.d/xai_widgets.json")
+    assert enabled == {"xai_widgets.wire": True}
 
 
 def test_the_installed_wheel_imports_and_finds_its_bundles(wheel, tmp_path, no_node):

@@ -21,12 +21,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from xai_widgets import wire
+
 Verdict = Literal["ok", "warn", "fail"]
-Host = Literal["JupyterLab or Notebook", "VS Code", "Colab", "IPython terminal", "no notebook"]
+Host = Literal["JupyterLab or Notebook", "VS Code", "Colab", "marimo", "IPython terminal", "no notebook"]
 
 STATIC = Path(__file__).parent / "widgets" / "static"
 REQUIREMENT = re.compile(r"(?P<name>[\w-]+)>=(?P<oldest>[\d.]+)(?:.*extra == .(?P<extra>\w+).)?")
 BUNDLE_LIMIT = 60_000  # bytes; anywidget keeps a bundle in every model made from it
+WAYS: dict[wire.Way, str] = {
+    "nodelay": "{} sends small replies at once",
+    "off": "{} holds small replies back for some 40 ms: XaiWidgetsWire.nodelay is off",
+    "unfit": "{} holds small replies back for some 40 ms: the extension does not fit it",
+    "stock": "{} holds small replies back for some 40 ms: it does not load xai_widgets.wire",
+    "unknown": "not known how {} sends small replies",
+}
 BROWSERS = [
     "chromium",
     "chromium-browser",
@@ -137,6 +146,8 @@ def find_host() -> Host:
     """Return what shows the output of this kernel."""
     if "google.colab" in sys.modules:
         return "Colab"
+    if "marimo" in sys.modules and sys.modules["marimo"].running_in_notebook():
+        return "marimo"
     shell = _shell()
     if shell is None:
         return "no notebook"
@@ -233,7 +244,7 @@ def _bundles() -> Iterator[Finding]:
 def _host() -> Iterator[Finding]:
     host = find_host()
     remedies = {
-        "IPython terminal": "Widgets show in JupyterLab, Notebook 7, VS Code or Colab.",
+        "IPython terminal": "Widgets show in JupyterLab, Notebook 7, Voilà, VS Code, Colab or marimo.",
         "no notebook": "Run `xw.doctor()` in a notebook to see more.",
     }
     yield Finding("host", "ok" if host not in remedies else "warn", host, remedies.get(host, ""))
@@ -252,6 +263,23 @@ def _kernel() -> Iterator[Finding]:
         yield Finding("kernel", "warn", f"{name} without subshells", remedy)
     else:
         yield Finding("kernel", "ok", f"{name} with subshells; this ran on {thread} thread")
+
+
+def _wire() -> Iterator[Finding]:
+    """Whether small replies go to the browser at once, or wait for an acknowledgement."""
+    host = find_host()
+    if host in ("VS Code", "Colab", "marimo"):
+        yield Finding("wire", "ok", f"not known: {host} has a line of its own to the kernel")
+        return
+    in_kernel = hasattr(_shell(), "kernel")
+    way, remedy = wire.of_kernel() if in_kernel else wire.of_environment(), ""
+    if way == "stock":
+        again = "Install xai-widgets where the server runs, and start that again"
+        remedy = f"{again}; if it was disabled, `jupyter server extension enable {wire.EXTENSION}`."
+    elif way in ("unknown", "unfit"):
+        remedy = "Nothing is wrong; docs/hosts.md tells what this costs."
+    whose = "the server of this kernel" if in_kernel else "a server of this environment"
+    yield Finding("wire", "warn" if remedy else "ok", WAYS[way].format(whose), remedy)
 
 
 def _supports_subshells(kernel: object) -> bool:
@@ -276,5 +304,6 @@ LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _bundles,
     _host,
     _kernel,
+    _wire,
     _browser,
 )

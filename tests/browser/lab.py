@@ -22,7 +22,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -69,11 +69,24 @@ PAINTED = {
 class Lab:
     """A JupyterLab server on a free port, with fresh folders for all that Jupyter keeps.
 
+    Args:
+        seconds: how long it may take to start.
+        command: what Python runs; another Jupyter server may stand here.
+        config: more of its configuration, by class.
+        environment: more variables of its environment.
+
     Raises:
         RuntimeError: it did not answer in time; what it said is in the message.
     """
 
-    def __init__(self, seconds: float = 60) -> None:
+    def __init__(
+        self,
+        seconds: float = 60,
+        command: Sequence[str] = ("-m", "jupyterlab"),
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.command, self.config, self.environment = command, config or {}, environment or {}
         self.home = Path(tempfile.mkdtemp(prefix="xai-widgets-lab-"))
         self.folder = self.home / "notebooks"
         self.token = secrets.token_hex(16)
@@ -85,16 +98,19 @@ class Lab:
 
     def __enter__(self) -> Self:
         self.folder.mkdir()
-        _write_json(self.home / "config" / "jupyter_server_config.json", SERVER)
-        for name, values in SETTINGS.items():
-            _write_json(self.home / "settings" / f"{name}.jupyterlab-settings", values)
+        config: dict[str, Any] = {**SERVER}
+        for name, values in self.config.items():
+            config[name] = {**config.get(name, {}), **values}
+        _write_json(self.home / "config" / "jupyter_server_config.json", config)
+        for name, setting in SETTINGS.items():
+            _write_json(self.home / "settings" / f"{name}.jupyterlab-settings", setting)
         options = {
             "--ServerApp.ip": "127.0.0.1",
             "--ServerApp.port": self.port,
             "--ServerApp.root_dir": self.folder,
             "--IdentityProvider.token": self.token,
         }
-        command = [sys.executable, "-m", "jupyterlab", *(f"{key}={value}" for key, value in options.items())]
+        command = [sys.executable, *self.command, *(f"{key}={value}" for key, value in options.items())]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
@@ -119,7 +135,7 @@ class Lab:
     ) -> None:
         assert self.process is not None
         try:
-            self._ask("/api/shutdown", "POST")  # ends its kernels too, which a signal does not do on Windows
+            self.ask("/api/shutdown", "POST")  # ends its kernels too, which a signal does not do on Windows
             self.process.wait(20)
         except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
@@ -137,20 +153,23 @@ class Lab:
         }
         own = {name: str(self.home / folder) for name, folder in folders.items()}
         python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        return {**os.environ, **own, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": python_path}
+        own |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": python_path}
+        return {**os.environ, **own, **self.environment}
 
-    def _ask(self, path: str, method: str = "GET") -> None:
+    def ask(self, path: str, method: str = "GET") -> bytes:
+        """Return what the server answers."""
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(self.url + path, method=method, headers=headers)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        direct.open(request, timeout=10).close()
+        with direct.open(request, timeout=10) as answer:
+            return bytes(answer.read())
 
-    def _wait(self) -> None:
+    def _wait(self) -> bytes:
         assert self.process is not None
         end = time.monotonic() + self.seconds
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                return self._ask("/api/status")
+                return self.ask("/api/status")
             except (OSError, urllib.error.URLError):
                 time.sleep(0.1)
         raise RuntimeError(f"JupyterLab did not start within {self.seconds} s:\n{self.log.read_text()}")
