@@ -99,6 +99,9 @@ export interface FakeOptions {
   /** Milliseconds a request takes; one number, or one a topic. 0 answers within the call. */
   latency?: number | Record<string, number>;
   steps?: number;
+  /** The topics whose answers get better in steps. */
+  stepped?: readonly string[];
+  baselines?: readonly object[];
 }
 
 /** The other end: it answers requests by topic, newest wins, and can be told to fail or fall silent. */
@@ -163,7 +166,7 @@ export class FakeKernel {
       selection: this.selection,
       classes: this.classes,
       methods: METHODS,
-      baselines: BASELINES,
+      baselines: this.options.baselines ?? BASELINES,
       images: [...this.images],
     });
   }
@@ -185,11 +188,12 @@ export class FakeKernel {
     const head = { client, topic, seq };
     const failure = this.failures.get(topic);
     const wait = typeof this.latency === "number" ? this.latency : (this.latency[topic] ?? 0);
-    const steps = topic === "attribution" ? (this.options.steps ?? 6) : 1;
+    const stepped = (this.options.stepped ?? ["attribution"]).includes(topic);
+    const steps = stepped ? (this.options.steps ?? 6) : 1;
     const step = (index: number) => {
       if (failure) return this.emit({ type: "error", ...head, error: failure });
       const answer = this.answer(topic, params, (index + 1) / steps);
-      const error = topic === "attribution" ? 0.4 / 2 ** index : null;
+      const error = stepped ? 0.4 / 2 ** index : null;
       const final = index + 1 === steps;
       this.#frame({ ...head, params, step: { index, done: (index + 1) / steps, error, final } }, answer);
       if (final) return this.emit({ type: "done", ...head, ms: Math.max(1, wait) });

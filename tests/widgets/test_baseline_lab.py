@@ -223,7 +223,7 @@ def test_charts_are_moved_by_the_browser_alone(lab: xw.BaselineLab) -> None:
     for name, chart in lab.charts.items():
         assert state[f"_{name}_cursor"] == f"IPY_MODEL_{chart.cursor.model_id}"
         assert state[f"_{name}_layout"] == f"IPY_MODEL_{chart.layout.model_id}"
-    assert [chart.layout.display for chart in lab.charts.values()] == ["flex", "none"]
+    assert [chart.layout.visibility for chart in lab.charts.values()] == [None, "hidden"]
     sent: list[object] = []
     lab.panel.send_state = lambda key=None: sent.append(key)
     lab.panel.set_state({"alpha": 0.75})

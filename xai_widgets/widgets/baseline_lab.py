@@ -187,7 +187,9 @@ class BaselineLab(ipywidgets.VBox):
         self.panel = LabPanel(scene=self.scene, **(chosen if scene is not None else {}), **values)
         self.charts = {"path": PathChart(), "ablation": AblationChart()}
         for name, chart in self.charts.items():
-            chart.layout.display = "flex" if name == self.panel.tab else "none"
+            # A figure of no width cannot draw its axes: out of sight is not out of the page.
+            if name != self.panel.tab:
+                chart.layout.height, chart.layout.visibility = "0px", "hidden"
             setattr(self.panel, f"_{name}_cursor", chart.cursor)
             setattr(self.panel, f"_{name}_layout", chart.layout)
         super().__init__([self.panel, *self.charts.values()])

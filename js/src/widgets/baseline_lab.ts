@@ -10,7 +10,7 @@ import { percent } from "../ui/number";
 import type { Spot } from "../ui/pane";
 import { StatusLine } from "../ui/status";
 import { segments } from "../ui/toolbar";
-import { watchVisible } from "../ui/visibility";
+import { watchVisible, watchWidth } from "../ui/visibility";
 import type { Prediction } from "./attribution/target";
 import { meanSize } from "./attribution/words";
 import type { tabs } from "./baseline_tabs";
@@ -37,6 +37,8 @@ const LOOK = Object.keys(USUAL) as (keyof Look)[];
 const ASKED: ReadonlySet<string> = new Set(["tab", "baselines", "source", "count", "fill"]);
 const FOLLOWED: readonly (keyof Values)[] = ["image", "target", "baseline", "seed"];
 const TOPICS = ["input", "baseline", "predictions", ...TABS] as const;
+/** No more than a chart is high, or it would leave the lab at the bottom. */
+const CHART_PX = 240;
 const NO_GREETING_MS = 6000;
 const WORKING = ["waiting", "refining", "stale"];
 
@@ -154,8 +156,17 @@ export class BaselineLab {
     const foot = h("div", { class: "xw-foot" }, this.#evidence.element, this.#status.words);
     this.#stage.append(this.#tabs.path!.element, this.#notice.element);
     const main = h("div", { class: "xw-main" }, this.#status.line, this.#stage, foot);
-    const body = h("div", { class: "xw-bl-body" }, this.#controls.element, main);
+    const side = this.#controls.element;
+    const body = h("div", { class: "xw-bl-body" }, side, main);
+    for (const part of [side, main]) this.#offs.push(watchWidth(part, () => this.#lift(side, main)));
     this.root.replaceChildren(h("div", { class: "xw-frame" }, head, body));
+  }
+
+  /** The chart below moves up beside the controls where these are taller than the pictures. */
+  #lift(side: HTMLElement, main: HTMLElement): void {
+    const room = side.offsetTop === main.offsetTop ? side.offsetHeight - main.offsetHeight : 0;
+    const lift = Math.min(CHART_PX, Math.max(0, room));
+    this.root.closest<HTMLElement>(".xw-lab")?.style.setProperty("--xw-lift", `${lift}px`);
   }
 
   #complete(others: Partial<Record<TabName, Tab>>): void {

@@ -9,7 +9,9 @@ export function baselineWords(welcome: Welcome, baseline: Params | null | undefi
   if (baseline === null || baseline === undefined) return null;
   const schema = welcome.baselines.find(({ name }) => name === baseline.name);
   if (!schema) return String(baseline.name);
-  const chosen = schema.params.filter(({ kind }: { kind: string }) => !WITHOUT_CONTROL.has(kind));
+  const told = ({ name, kind, default: usual }: { name: string; kind: string; default: unknown }) =>
+    !WITHOUT_CONTROL.has(kind) && !(name === "seed" && baseline[name] === usual);
+  const chosen = schema.params.filter(told);
   const figures = chosen.map(({ name, kind, label, unit }) => {
     const value = baseline[name];
     if (kind === "image") return welcome.images[Number(value)]?.name ?? String(value);
@@ -20,9 +22,12 @@ export function baselineWords(welcome: Welcome, baseline: Params | null | undefi
   return figures.length > 0 ? `${label} baseline (${figures.join(", ")})` : `${label} baseline`;
 }
 
-/** "blur σ" of the baseline "Blur" is "σ". */
+/** "blur σ" of the baseline "Blur" is "σ", "noise σ" of "Gaussian noise" too. */
 function short(label: string, owner: string): string {
-  return label.toLowerCase().startsWith(`${owner.toLowerCase()} `) ? label.slice(owner.length + 1) : label;
+  const words = owner.toLowerCase().split(" ");
+  const tails = words.map((_, i) => `${words.slice(i).join(" ")} `);
+  const tail = tails.find((one) => label.toLowerCase().startsWith(one)) ?? "";
+  return label.slice(tail.length);
 }
 
 export function meanSize(map: Plane): number {

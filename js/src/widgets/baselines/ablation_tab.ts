@@ -14,6 +14,7 @@ import { Chips, short } from "./chips";
 import type { Entry } from "./compare_tab";
 import { ofAblation } from "./evidence";
 import { type Actions, inFull, type Known, type Tab } from "./known";
+import { columnsFor } from "./pictures";
 import { follow } from "./preview";
 
 export interface Curved extends Entry {
@@ -120,7 +121,7 @@ export class AblationTab implements Tab {
       this.#cell(i, entry);
     });
     this.#random(entries.length);
-    write(this.#words, wordsOf(known.frames.get("ablation")?.meta));
+    write(this.#words, this.#verdict(known.frames.get("ablation")?.meta));
   }
 
   point(spot: Spot | null): void {
@@ -138,9 +139,9 @@ export class AblationTab implements Tab {
   }
 
   get #entries(): Curved[] {
-    const { welcome, look, frames } = this.#known!;
+    const { look, frames } = this.#known!;
     const shown: Curved[] | undefined = frames.get("ablation")?.meta?.entries;
-    return shown ?? look.baselines.map((baseline) => ({ baseline, label: short(welcome, baseline) }));
+    return shown ?? look.baselines.map((baseline) => ({ baseline }));
   }
 
   get #size(): [number, number] {
@@ -157,6 +158,7 @@ export class AblationTab implements Tab {
       this.#cells.push(cell);
     }
     this.#cells.length = count;
+    this.#grid.style.setProperty("--columns", String(columnsFor(count)));
     fill(
       this.#grid,
       this.#cells.map(({ element }) => element),
@@ -181,7 +183,8 @@ export class AblationTab implements Tab {
   }
 
   #cell(index: number, entry: Curved): void {
-    const { look, frames } = this.#known!;
+    const { welcome, look, frames } = this.#known!;
+    const name = short(welcome, entry.baseline);
     const cell = this.#cells[index]!;
     const frame = frames.get("ablation");
     const shares = frame?.arrays.shares?.data;
@@ -190,11 +193,20 @@ export class AblationTab implements Tab {
     const value = curve ? along(shares, curve, look.share) : Number.NaN;
     const area = entry.area ?? null;
     const fact = Number.isFinite(value) ? fell(frame!.meta.start, value) : "";
-    cell.show(entry.label, entry.color ?? "transparent", fact, area, barOf(frame));
+    cell.show(name, entry.color ?? "transparent", fact, area, barOf(frame));
     const map = this.#map(entry.baseline);
     const drawn = map && this.#draw(cell.pane, orderOf(map));
-    const gone = `${entry.label}, ${percent(look.share, 0)} of the pixels taken away`;
-    attribute(cell.pane.canvas, "aria-label", drawn ? `${gone}: ${fact}` : `${entry.label}: no map yet`);
+    const gone = `${name}, ${percent(look.share, 0)} of the pixels taken away`;
+    attribute(cell.pane.canvas, "aria-label", drawn ? `${gone}: ${fact}` : `${name}: no map yet`);
+  }
+
+  #verdict(meta: Frame["meta"] | undefined): string {
+    const entries: Curved[] = meta?.entries ?? [];
+    const known = entries.filter(({ area }) => typeof area === "number");
+    const best = known.sort((a, b) => a.area! - b.area!)[0];
+    if (!best) return "";
+    const name = short(this.#known!.welcome, best.baseline);
+    return `The lower the area, the more the network needed the pixels that went first: lowest for ${name}.`;
   }
 
   /** The random order: one of many is drawn, the figures are means over those that were asked. */
@@ -260,14 +272,4 @@ function barOf(frame: Frame | undefined): Bar {
 
 function fell(start: number, value: number): string {
   return `f ${readable(start)} → ${readable(value)}`;
-}
-
-function wordsOf(meta: Frame["meta"] | undefined): string {
-  if (!meta) return "";
-  const entries: Curved[] = meta.entries;
-  const areas = entries.flatMap(({ area, label }) => (typeof area === "number" ? [{ area, label }] : []));
-  const best = areas.sort((a, b) => a.area - b.area)[0];
-  if (!best) return "";
-  const below = areas.filter(({ area }) => area < meta.random_area).length;
-  return `The lower the area, the more the network needed the pixels taken first: lowest for ${best.label}; ${below} of ${areas.length} lie below the random order.`;
 }

@@ -15,12 +15,11 @@ import { strongest } from "../attribution/words";
 import { Chips, short } from "./chips";
 import { ofComparison } from "./evidence";
 import { type Actions, chosen, inFull, type Known, type Tab } from "./known";
-import { sharedLimit, showMap, showPicture, valueUnder } from "./pictures";
+import { columnsFor, sharedLimit, showMap, showPicture, valueUnder } from "./pictures";
 import { figure, follow } from "./preview";
 
 export interface Entry {
   baseline: Params;
-  label: string;
   done?: number;
   final?: boolean;
   blind?: number | null;
@@ -84,7 +83,7 @@ class Cell {
     fill(this.#verdict, worst ? [icon(worst as IconName), h("span", { class: "xw-sr" }, worst)] : []);
     this.#verdict.title = entry?.evidence?.line ?? "";
     const blind = entry?.blind;
-    write(this.#fact, typeof blind === "number" ? `${percent(blind)} blind` : "");
+    write(this.#fact, typeof blind === "number" ? `${blind === 0 ? "0 %" : percent(blind)} blind` : "");
     this.#fact.title = "The share of pixels that equal this baseline and can get nothing";
     this.#error.hidden = !entry?.error;
     write(this.#error, entry?.error ? `${entry.error.message} ${entry.error.hint}` : "");
@@ -141,6 +140,7 @@ export class CompareTab implements Tab {
       h("div", { class: "xw-bl-over" }, both, this.#large.element),
     );
     follow(this.#spread, () => this.#size, actions.point);
+    this.point(null);
     this.#grid.addEventListener("keydown", (event) => this.#keydown(event));
   }
 
@@ -156,7 +156,7 @@ export class CompareTab implements Tab {
     const at = entries.findIndex(({ baseline }) => canonical(inFull(welcome, baseline)) === own);
     entries.forEach((entry, i) => {
       const { choose, pane } = this.#cells[i]!;
-      this.#cells[i]!.show(entry.label, entry, frame?.arrays[`reference_${i}`]);
+      this.#cells[i]!.show(short(welcome, entry.baseline), entry, frame?.arrays[`reference_${i}`]);
       choose.setAttribute("aria-checked", String(i === at));
       choose.tabIndex = i === Math.max(0, at) ? 0 : -1;
       attribute(pane.canvas, "aria-label", this.#summary(entry, this.#cells[i]!.map));
@@ -202,9 +202,8 @@ export class CompareTab implements Tab {
 
   /** What is shown: the newest frame, or the places of what was asked. */
   get #entries(): Entry[] {
-    const { welcome, look } = this.#known!;
     const shown: Entry[] | undefined = this.#frame?.meta?.entries;
-    return shown ?? look.baselines.map((baseline) => ({ baseline, label: short(welcome, baseline) }));
+    return shown ?? this.#known!.look.baselines.map((baseline) => ({ baseline }));
   }
 
   #take(frame: Frame | null): void {
@@ -223,6 +222,7 @@ export class CompareTab implements Tab {
     if (count === this.#cells.length) return;
     while (this.#cells.length < count) this.#cells.push(this.#cell(this.#cells.length));
     this.#cells.length = count;
+    this.#grid.style.setProperty("--columns", String(columnsFor(count)));
     fill(
       this.#grid,
       this.#cells.map(({ element }) => element),
@@ -265,13 +265,14 @@ export class CompareTab implements Tab {
   #rank(frame: Frame | null, entries: readonly Entry[]): void {
     const rank = frame?.arrays.rank?.data;
     const count = entries.length;
+    const names = entries.map(({ baseline }) => this.#name(baseline));
     const head = h("tr", {}, h("td", {}), ...entries.map((_, i) => h("th", { scope: "col" }, String(i + 1))));
-    const rows = entries.map((entry, i) =>
+    const rows = entries.map((_, i) =>
       h(
         "tr",
         {},
-        h("th", { scope: "row", title: entry.label }, h("b", {}, String(i + 1)), ` ${entry.label}`),
-        ...entries.map((other, j) => figureCell(rank?.[i * count + j], entry.label, other.label, i === j)),
+        h("th", { scope: "row", title: names[i] }, h("b", {}, String(i + 1)), ` ${names[i]}`),
+        ...names.map((_, j) => figureCell(rank?.[i * count + j], `${names[i]} and ${names[j]}`, i === j)),
       ),
     );
     fill(this.#matrix, count > 0 ? [head, ...rows] : []);
@@ -283,7 +284,8 @@ export class CompareTab implements Tab {
     const { look } = this.#known!;
     const cell = this.#cells[look.selected];
     const entry = this.#entries[look.selected];
-    if (!cell || !entry) {
+    const name = entry && this.#name(entry.baseline);
+    if (!cell || !name) {
       this.#large.hide();
       return;
     }
@@ -294,13 +296,18 @@ export class CompareTab implements Tab {
             this.#cells.map(({ map }) => map),
             look.clip,
           );
-    this.#large.show(entry, cell.map, limit, look);
+    this.#large.show(name, entry.evidence?.line ?? "", cell.map, limit, look);
+  }
+
+  #name(baseline: Params): string {
+    return this.#known ? short(this.#known.welcome, baseline) : "";
   }
 
   #summary(entry: Entry, map: Plane | null): string {
-    if (!map) return `${entry.label}: no map yet`;
+    const name = this.#name(entry.baseline);
+    if (!map) return `${name}: no map yet`;
     const peak = strongest(map);
-    return `${entry.label}: strongest at ${places(peak)} with ${signed(peak.value)}. ${entry.evidence?.line ?? ""}`;
+    return `${name}: strongest at ${places(peak)} with ${signed(peak.value)}. ${entry.evidence?.line ?? ""}`;
   }
 
   #keydown(event: KeyboardEvent): boolean {
@@ -353,13 +360,13 @@ class Large {
     );
   }
 
-  show(entry: Entry, map: Plane | null, limit: number, look: Known["look"]): void {
+  show(name: string, line: string, map: Plane | null, limit: number, look: Known["look"]): void {
     const opened = this.element.hidden;
     this.element.hidden = false;
-    write(this.#title, entry.label);
-    write(this.#line, entry.evidence?.line ?? "");
+    write(this.#title, name);
+    write(this.#line, line);
     showMap(this.#pane, map, limit, look);
-    attribute(this.#pane.canvas, "aria-label", `${entry.label}, enlarged`);
+    attribute(this.#pane.canvas, "aria-label", `${name}, enlarged`);
     this.#scale.show(map ? limit : null, { ...look, sign: "both" });
     // Opened by Python, or in another view, it must not pull the focus here.
     const here = this.element.parentElement?.contains(document.activeElement);
@@ -371,19 +378,23 @@ class Large {
   }
 }
 
-function figureCell(value: number | undefined, one: string, other: string, same: boolean): HTMLElement {
+function figureCell(value: number | undefined, pair: string, same: boolean): HTMLElement {
   const known = typeof value === "number" && Number.isFinite(value);
   if (same || !known) return h("td", { "data-same": same }, same ? "" : "–");
-  const cell = h(
-    "td",
-    { title: `${one} and ${other}: ${value.toFixed(3)}` },
-    value.toFixed(2).replace("-", "−"),
-  );
+  const cell = h("td", { title: `${pair}: ${value.toFixed(3)}` }, correlation(value));
   const at = 3 * indexOf(value, -1, 1, true);
   const [r, g, b] = lut("blue-red").subarray(at, at + 3) as unknown as [number, number, number];
   cell.style.background = `rgb(${r} ${g} ${b})`;
   cell.style.color = 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#16181b" : "#ffffff";
   return cell;
+}
+
+/** Without the zero before the point, as tables of correlations have them. */
+function correlation(value: number): string {
+  return value
+    .toFixed(2)
+    .replace("-", "−")
+    .replace(/0(?=\.)/, "");
 }
 
 function agreementWords(agreement: number): string {

@@ -11,7 +11,7 @@ export class Curve {
   #line = document.createElementNS(SVG, "polyline");
   #mark = h("i", { class: "xw-bl-mark", hidden: true });
   #dot = h("i", { class: "xw-bl-dot", hidden: true });
-  #most = h("span", { class: "xw-bl-curve-most" });
+  #most = h("span", { class: "xw-bl-curve-end" });
   #plot: HTMLElement;
 
   constructor(
@@ -22,7 +22,15 @@ export class Curve {
     svg.setAttribute("viewBox", "0 0 1 1");
     svg.setAttribute("preserveAspectRatio", "none");
     svg.append(this.#line);
-    this.#plot = h("div", { class: "xw-bl-plot", role: "img" }, svg, this.#mark, this.#dot, this.#most);
+    this.#plot = h(
+      "div",
+      { class: "xw-bl-plot", role: "img" },
+      svg,
+      this.#mark,
+      this.#dot,
+      this.#most,
+      h("span", { class: "xw-bl-curve-end" }, "0"),
+    );
     this.element = h(
       "div",
       { class: "xw-bl-curve" },

@@ -6,13 +6,10 @@ import type { Entry } from "./compare_tab";
 
 const ORDER: readonly Verdict[] = ["not applicable", "holds", "doubtful", "fails"];
 
-export function ofComparison({
-  entries,
-  agreement,
-}: {
-  entries: Entry[];
-  agreement: number | null;
-}): Evidence | null {
+type Judged<T> = { entries: (T & { label: string })[] };
+
+export function ofComparison(meta: Judged<Entry> & { agreement: number | null }): Evidence | null {
+  const { entries, agreement } = meta;
   const judged = entries.filter(({ evidence, error }) => evidence ?? error);
   if (judged.length === 0) return null;
   const checks = judged.map(({ label, evidence, error }): Check => {
@@ -27,13 +24,8 @@ export function ofComparison({
   return { line: parts.filter(Boolean).join(" · "), worst: worst(checks), checks };
 }
 
-export function ofAblation({
-  entries,
-  random_area,
-}: {
-  entries: Curved[];
-  random_area: number;
-}): Evidence | null {
+export function ofAblation(meta: Judged<Curved> & { random_area: number }): Evidence | null {
+  const { entries, random_area } = meta;
   const known = entries.filter(({ area }) => typeof area === "number");
   if (known.length === 0) return null;
   const checks = known.map(({ label, area }): Check => {

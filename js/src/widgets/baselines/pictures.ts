@@ -49,3 +49,8 @@ export function valueUnder(map: Plane, spot: Spot, size: readonly [number, numbe
   const y = Math.min(map.height - 1, Math.floor((spot.y * map.height) / height));
   return valueAt(map, x, y);
 }
+
+/** So many columns that the rows are about full. */
+export function columnsFor(count: number): number {
+  return count > 6 ? 4 : count > 4 ? 3 : Math.max(2, count);
+}
