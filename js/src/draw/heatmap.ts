@@ -86,6 +86,41 @@ export function maskTop(map: Plane, top: number, sign: Sign, out: Uint32Array): 
   }
 }
 
+/** How much of each pixel a map covers at full opacity, 0 to 1, and with which entry of the colour map. */
+interface Cover {
+  of: Plane["data"] | null;
+  key: string;
+  weights: Float64Array;
+  entries: Uint8Array;
+}
+
+let last: Cover = { of: null, key: "", weights: new Float64Array(0), entries: new Uint8Array(0) };
+
+/** The last one is kept: dragging the opacity then only mixes, also where the map is large. */
+function coverOf(
+  map: Plane,
+  { clip, sign, blend, top }: Look & { blend: Blend; top: number },
+  limits: readonly [number, number] | undefined,
+): Cover {
+  const [low, high] = limits ?? clipRange(map, clip, sign);
+  const key = [low, high, sign, blend, top, map.scale, map.zero].join();
+  if (last.of === map.data && last.key === key) return last;
+  const threshold = topThreshold(map, top, sign);
+  const count = map.data.length;
+  const fits = last.weights.length === count;
+  const weights = fits ? last.weights : new Float64Array(count);
+  const entries = fits ? last.entries : new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const value = signed(map.scale * (map.data[i]! - map.zero), sign);
+    const size = Math.abs(value);
+    const share = high > 0 ? Math.min(1, size / high) : 0;
+    weights[i] = size < threshold ? 0 : blend === "blended" ? share ** GAMMA : 1;
+    entries[i] = indexOf(value, low, high, sign === "both");
+  }
+  last = { of: map.data, key, weights, entries };
+  return last;
+}
+
 /**
  * Lay a map over a picture `(h, w, 3)` of its own size.
  *
@@ -99,20 +134,15 @@ export function overlay(
   out: Uint32Array,
   limits?: readonly [number, number],
 ): void {
-  const [low, high] = limits ?? clipRange(map, look.clip, look.sign);
+  const { weights, entries } = coverOf(map, look, limits);
   const colours = lut(colormapOf(look));
-  const threshold = topThreshold(map, look.top, look.sign);
   const bytes = new Uint8ClampedArray(out.buffer, out.byteOffset, out.byteLength);
-  for (let i = 0, p = 0; i < out.length; i++, p += 3) {
-    const value = signed(map.scale * (map.data[i]! - map.zero), look.sign);
-    const size = Math.abs(value);
-    const share = high > 0 ? Math.min(1, size / high) : 0;
-    const weight = size < threshold ? 0 : look.blend === "blended" ? share ** GAMMA : 1;
-    const alpha = look.opacity * weight;
-    const c = 3 * indexOf(value, low, high, look.sign === "both");
+  for (let i = 0, p = 0, o = 0; i < out.length; i++, p += 3, o += 4) {
+    const alpha = look.opacity * weights[i]!;
+    const c = 3 * entries[i]!;
     for (let k = 0; k < 3; k++) {
-      bytes[4 * i + k] = Math.floor(picture[p + k]! * (1 - alpha) + colours[c + k]! * alpha + 0.5);
+      bytes[o + k] = Math.floor(picture[p + k]! * (1 - alpha) + colours[c + k]! * alpha + 0.5);
     }
-    bytes[4 * i + 3] = 255;
+    bytes[o + 3] = 255;
   }
 }

@@ -335,8 +335,7 @@ export class AttributionView {
   // -- hands -------------------------------------------------------------------------------------------
 
   #setLook(changes: Partial<Look>): void {
-    for (const [key, value] of Object.entries(changes)) this.model.set(key, value);
-    this.#draw();
+    for (const [key, value] of Object.entries(changes)) this.model.set(key, value); // which draws
     if (this.#saving !== null) clearTimeout(this.#saving);
     this.#saving = setTimeout(() => {
       this.#saving = null;

@@ -6,6 +6,7 @@ import { type Blend, colorize, indexOf, maskTop, overlay, paint, paintPicture } 
 import {
   clipRange,
   extent,
+  type Plane,
   percentile,
   plane,
   type Sign,
@@ -61,6 +62,42 @@ describe("the overlay", () => {
       expect(rgb(out)).toEqual(one.overlay.flat(2));
     });
   }
+});
+
+describe("an overlay that is painted again", () => {
+  const values = [0, -1, 3, 2, -4, 0.5];
+  const picture = Array.from({ length: 18 }, (_, i) => 14 * i);
+  const usual = {
+    colormap: "auto",
+    clip: 99,
+    sign: "both" as Sign,
+    top: 100,
+    blend: "blended" as Blend,
+    opacity: 0.5,
+  };
+  const painted = (map: Plane, change: object, limits?: [number, number]) => {
+    const out = new Uint32Array(6);
+    overlay(picture, map, { ...usual, ...change }, out, limits);
+    return rgb(out);
+  };
+  const changes = [{ opacity: 0.9 }, { clip: 60 }, { sign: "negative" }, { top: 40 }, { blend: "overlay" }];
+
+  it("shows each change as if it were the first", () => {
+    const map = mapOf([values]);
+    for (const change of [...changes, { colormap: "inferno" }]) {
+      painted(map, {});
+      expect(painted(map, change)).toEqual(painted(mapOf([values]), change));
+      expect(painted(map, change)).not.toEqual(painted(map, {}));
+    }
+    expect(painted(map, {}, [-9, 9])).toEqual(painted(mapOf([values]), {}, [-9, 9]));
+  });
+
+  it("of another map of that size is the other's", () => {
+    const [one, other] = [mapOf([values]), mapOf([[...values].reverse()])];
+    const before = painted(one, {});
+    expect(painted(other, {})).not.toEqual(before);
+    expect(painted(one, {})).toEqual(before);
+  });
 });
 
 describe("numbers of a map", () => {

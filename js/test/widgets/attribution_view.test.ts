@@ -15,6 +15,8 @@ class Watcher {
   disconnect(): void {}
 }
 const painted = new Map<HTMLCanvasElement, ImageData>();
+/** The canvases in the order in which they were painted. */
+const strokes: HTMLCanvasElement[] = [];
 class Pixels {
   readonly data: Uint8ClampedArray;
   constructor(
@@ -87,7 +89,10 @@ beforeEach(() => {
   vi.stubGlobal("ImageData", Pixels);
   vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(function (this: HTMLCanvasElement) {
     return {
-      putImageData: (image: ImageData) => painted.set(this, image),
+      putImageData: (image: ImageData) => {
+        painted.set(this, image);
+        strokes.push(this);
+      },
       clearRect: () => painted.delete(this),
     } as never;
   });
@@ -286,6 +291,21 @@ describe("controls", () => {
     await settle();
     expect(at.model.saved).toBe(1);
     expect(at.kernel.requests.length).toBe(before);
+  });
+
+  it("paint what changed, once: a map for its opacity, nothing for a layer that the method does not use", async () => {
+    const at = await stage({}, { view: "overlay" });
+    await choose(at, "Method", "integrated_gradients");
+    const [picture, map] = [one(at, ".xw-pane-picture canvas"), one(at, ".xw-pane-map canvas")];
+    strokes.length = 0;
+    const opacity = field(at, "Opacity")!.querySelector<HTMLInputElement>("input[type=range]")!;
+    opacity.value = "400";
+    opacity.dispatchEvent(new Event("input"));
+    expect(strokes.filter((canvas) => canvas === map)).toHaveLength(1);
+    at.client.select({ layer: "layer3" });
+    await settle();
+    expect(strokes.filter((canvas) => canvas === map)).toHaveLength(1);
+    expect(strokes).not.toContain(picture);
   });
 
   it("follow Python: a trait that changes there is painted here", async () => {

@@ -41,6 +41,8 @@ export class Panes {
   #look: Look | null = null;
   #spot: Spot | null = null;
   #width = 0;
+  /** What the pictures on the screen were painted from, so that none is painted twice. */
+  #painted: { picture?: Picture | null; map: readonly unknown[] } = { map: [] };
 
   constructor(private readonly onSpot: (spot: Spot | null) => void) {
     const panes = h("div", { class: "xw-panes" }, this.#picturePane.element, this.#mapPane.element);
@@ -131,6 +133,8 @@ export class Panes {
 
   #paintPicture(): void {
     const picture = this.#picture;
+    if (picture === this.#painted.picture) return;
+    this.#painted.picture = picture;
     if (!picture) this.#picturePane.clear();
     else this.#picturePane.draw(picture.width, picture.height, (out) => paintPicture(picture.data, out));
   }
@@ -140,6 +144,10 @@ export class Panes {
     const picture = this.#picture;
     const settings = { colormap: look.colormap, clip: look.clip, sign: this.#sign(look) };
     const over = look.view === "overlay" || look.view === "blended" ? look.view : null;
+    const from = [map, over && picture, over, over && look.opacity, look.top, ...Object.values(settings)];
+    if (from.length === this.#painted.map.length && from.every((one, i) => one === this.#painted.map[i]))
+      return;
+    this.#painted.map = from;
     if (over && picture && (!map || map.width !== picture.width || map.height !== picture.height)) {
       this.#mapPane.draw(picture.width, picture.height, (out) => paintPicture(picture.data, out));
     } else if (!map) {
