@@ -207,6 +207,7 @@ describe("panels", () => {
       "true",
       "false",
       "false",
+      "false",
     ]);
   });
 
