@@ -6,6 +6,7 @@ import { canonical } from "../live/messages";
 import { nothing, panel } from "../panel";
 import { h, listen, write } from "../ui/element";
 import { type Evidence, EvidenceLine } from "../ui/evidence";
+import { rescue, retry } from "../ui/focus";
 import { percent, readable } from "../ui/number";
 import { StatusLine } from "../ui/status";
 import { watchVisible, watchWidth } from "../ui/visibility";
@@ -90,7 +91,7 @@ export class AttributionView {
 
   #build(): void {
     this.root.classList.add("xw-root", "xw-attribution-view");
-    this.root.tabIndex = 0;
+    this.root.tabIndex = -1;
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Attribution");
     this.root.dataset.lmSuppressShortcuts = "true";
@@ -270,19 +271,20 @@ export class AttributionView {
         "The kernel is busy or disconnected.",
         "The picture appears as soon as it answers.",
       );
-    } else this.#notice.hidden = true;
+    } else {
+      rescue(this.#notice);
+      this.#notice.hidden = true;
+    }
   }
 
   /** What happened, why, and what to do; over the dimmed picture, so that nothing moves. */
   #warn(what: string, why: string, todo: string, again = false): void {
-    const retry = again ? h("button", { type: "button", class: "xw-button" }, "Try again") : null;
-    retry?.addEventListener("click", () => this.#ask());
     this.#notice.replaceChildren(
       h("b", { class: "xw-notice-what" }, spaced(what)),
       h("p", {}, why),
       h("p", { class: "xw-notice-todo" }, todo),
     );
-    if (retry) this.#notice.append(retry);
+    if (again) this.#notice.append(retry(() => this.#ask()));
     this.#notice.toggleAttribute("data-mild", !again);
     this.#notice.hidden = false;
   }
@@ -357,17 +359,20 @@ export class AttributionView {
 
   /** A click on a picture brings the keys to it. */
   #focus(event: PointerEvent): void {
-    if (event.target instanceof HTMLCanvasElement) this.root.focus({ preventScroll: true });
+    if (event.target instanceof HTMLCanvasElement) this.#panes.pictures.focus({ preventScroll: true });
   }
 
   #keydown(event: KeyboardEvent): void {
     if (event.key === "Escape") {
       const running = ["waiting", "refining", "stale"].includes(this.#feed.status.phase);
+      if (!running && !this.#panes.spot) return;
       if (running) this.#feed.cancel();
       else this.#panes.point(null);
+      event.preventDefault();
       return;
     }
-    if (event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey) return;
+    const here = event.target === this.root || event.target === this.#panes.pictures;
+    if (!here || event.ctrlKey || event.metaKey || event.altKey) return;
     const move = this.#move(event);
     if (!move) return;
     event.preventDefault();

@@ -81,12 +81,24 @@ export class Panes {
   readonly element: HTMLElement;
   #picturePane = new Pane("picture");
   #mapPane = new Pane("map");
+  /** Takes the focus for the crosshair. An application: a reader leaves it the arrow keys. */
+  readonly pictures = h(
+    "div",
+    {
+      class: "xw-panes",
+      role: "application",
+      tabindex: 0,
+      "aria-label": "Pictures: arrow keys read their values",
+    },
+    this.#picturePane.element,
+    this.#mapPane.element,
+  );
   #bar = h("canvas", { class: "xw-colorbar", width: 256, height: 1, role: "img" });
   #ends = [h("span", {}), h("span", {}), h("span", {})] as const;
   #scale: HTMLElement;
   #reading = h("output", {
     class: "xw-reading",
-    title: "Point at a picture, or focus the view and use the arrow keys",
+    title: "Point at a picture, or focus the pictures and use the arrow keys",
   });
   #picture: Picture | null = null;
   #map: Plane | null = null;
@@ -104,8 +116,7 @@ export class Panes {
       h("i", { class: "xw-zero" }),
       ticks,
     );
-    const panes = h("div", { class: "xw-panes" }, this.#picturePane.element, this.#mapPane.element);
-    this.element = h("div", { class: "xw-figure-box" }, panes, this.#scale, this.#reading);
+    this.element = h("div", { class: "xw-figure-box" }, this.pictures, this.#scale, this.#reading);
     for (const pane of [this.#picturePane, this.#mapPane]) {
       pane.element.addEventListener("pointermove", (event) => this.point(pane.spot(event, ...this.size)));
       pane.element.addEventListener("pointerdown", (event) => this.point(pane.spot(event, ...this.size)));
@@ -168,7 +179,9 @@ export class Panes {
     attribute(this.#mapPane.canvas, "aria-label", map);
   }
 
-  point(spot: Spot | null): void {
+  /** Put the crosshair on a spot. What the keys read is said aloud; a moving pointer would never be silent. */
+  point(spot: Spot | null, aloud = false): void {
+    attribute(this.#reading, "aria-live", aloud ? "polite" : "off");
     const same = spot?.x === this.#spot?.x && spot?.y === this.#spot?.y;
     if (same) return;
     this.#spot = this.#picture || this.#map ? spot : null;
@@ -182,7 +195,8 @@ export class Panes {
     const [width, height] = this.size;
     const from = this.#spot ?? { x: Math.floor(width / 2), y: Math.floor(height / 2) };
     const inside = (value: number, size: number) => Math.min(size - 1, Math.max(0, value));
-    this.point(this.#spot ? { x: inside(from.x + dx, width), y: inside(from.y + dy, height) } : from);
+    const to = this.#spot ? { x: inside(from.x + dx, width), y: inside(from.y + dy, height) } : from;
+    this.point(to, true);
   }
 
   /** What "both" means for a map without signs. */
