@@ -1,6 +1,8 @@
 /** What anywidget is given of a panel: one client for each model, one view for each place it is shown in. */
 
 import { Client, type PanelModel } from "./live/client";
+import { listen } from "./ui/element";
+import { leave } from "./ui/focus";
 
 interface View {
   dispose(): void;
@@ -25,7 +27,12 @@ export function panel<S extends View>(
       },
       render({ model, el }: { model: PanelModel; el: HTMLElement }) {
         const view = make(client, model, el, common);
+        // An Escape that meant nothing to the panel means: out of here.
+        const off = listen(el, "keydown", (event) => {
+          if (event.key === "Escape" && !event.defaultPrevented) leave(el);
+        });
         return () => {
+          off();
           view.dispose();
           el.replaceChildren();
         };

@@ -132,7 +132,7 @@ class Explorer(ipywidgets.VBox):
             strict=True,
         ):
             widget.add_class(name)
-        # In the order in which they stand in a narrow cell, so that Tab follows the eye there.
+        # In the order in which they stand in a narrow cell and in a wide one, so that Tab follows the eye.
         self._cells = ipywidgets.Box([self.attribution, self.predictions, self.features])
         self._cells.add_class("xw-grid")
         return [self.strip, self.layers, self._cells]

@@ -1,6 +1,5 @@
-"""The classes that the network thinks of first, as bars; a click makes one the target."""
+"""The classes that the network thinks of first, as bars; a row or a bar chosen becomes the target."""
 
-import html
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -16,24 +15,32 @@ from ..model.handle import Prediction
 from . import base, snapshots, topics
 from .scene import Scene
 from .selection import KEYS, Follow
-from .traits import mirrored
+from .traits import followed, mirrored, shown
 
 COLOUR, CHOSEN = "#7a8794", "#1976d2"
-TEXT = {
-    "fill": "var(--jp-ui-font-color0, var(--vscode-foreground, #808080))",
-    "font-family": "var(--jp-ui-font-family, var(--vscode-font-family, sans-serif))",
-    "font-size": "12px",
-    "white-space": "pre",
-}
-ROW, LETTER = 26, 7  # pixels
+ROW, LETTER = 26, 7  # pixels; the rows' height is that of predictions.css
 NAME_LENGTH = 22
-TITLE = "Predictions"
+BESIDE_NAME = 110  # pixels: the mark before it, the probability behind it
 
 
-class Predictions(ipywidgets.VBox):
+class PredictionRows(base.Panel):
+    """The classes beside their bars, one a row: names, probabilities, and which of them is the target.
+
+    bqplot's bars can be clicked, but neither reached by keyboard nor read aloud. These rows can.
+    """
+
+    bundle = "predictions"
+    follows = ("image", "target")
+
+    image: Any = followed("image")
+    target: Any = followed("target")
+    count = shown(traitlets.Int(5, min=1, max=10), "how many classes are shown")
+
+
+class Predictions(ipywidgets.HBox):
     """The top classes of the selected image with their probabilities.
 
-    `top` holds them as they are on the screen; `target` follows the selection, a click on a bar sets it.
+    `top` holds them as they are on the screen; `target` follows the selection, a row or a bar chosen sets it.
     """
 
     follows: ClassVar[tuple[str, ...]] = ("image", "target")
@@ -64,10 +71,9 @@ class Predictions(ipywidgets.VBox):
         self.scene = scene if scene is not None else Scene(model, images, **values)
         self._own = scene is None
         self.persist = persist
-        self._bars, self._figure = _chart(self.scene.model.classes)
-        self._title = ipywidgets.HTML(TITLE)
-        self._title.add_class("xw-predictions-title")
-        super().__init__([self._title, self._figure], count=count)
+        self._rows = PredictionRows(scene=self.scene, count=count, layout=_room(self.scene.model.classes))
+        self._bars, self._figure = _chart()
+        super().__init__([self._rows, self._figure], count=count)
         self.add_class("xw-predictions")
         self._follow = Follow(self, self.scene.selection, self.follows)
         self.scene.follow("predictions", self._seen)
@@ -104,9 +110,9 @@ class Predictions(ipywidgets.VBox):
             self._follow.unlink()
             self._follow = None
             self.scene.unfollow("predictions", self._seen)
-            marks, axes = self._figure.marks, self._figure.axes
             scales = (*self._bars.scales.values(), self._figure.scale_x, self._figure.scale_y)
-            base.close_all(self._title, *marks, *axes, *scales, self._figure)
+            self._rows.close()
+            base.close_all(self._bars, *scales, self._figure)
         if self._own:
             self.scene.close()
         base.close_all(self)
@@ -114,22 +120,19 @@ class Predictions(ipywidgets.VBox):
     def _wish(self, _: Any = None) -> None:
         self.scene.session.work(topics.wish(self.scene, "predictions", {"image": self.image}), self._failed)
 
-    def _failed(self, error: BaseException) -> None:
-        # The one place where text becomes HTML: names and messages are never markup.
-        words = html.escape(str(error))
-        self._bars.opacities = [0.25]  # what is shown belongs to another image
-        self._title.value = f'{TITLE}<span class="xw-predictions-error" title="{words}">{words}</span>'
+    def _failed(self, _: BaseException) -> None:
+        # The rows say what and why. What the bars show belongs to another image.
+        self._bars.opacities = [0.25]
 
     def _seen(self, params: dict[str, Any], step: Step[list[Prediction]]) -> None:
         if params["image"] == self.image:
             self._show(step.value)
 
     def _show(self, found: list[Prediction]) -> None:
-        self._title.value = TITLE
         self.top = tuple(found[: self.count])
         shown = self.top[::-1]
         with self._bars.hold_sync():
-            self._bars.x = [f"{_short(entry, self.top)}  {_percent(entry.probability)}" for entry in shown]
+            self._bars.x = list(range(len(shown)))
             self._bars.y = [entry.probability for entry in shown]
             self._bars.opacities = [0.95]
             self._paint()
@@ -141,6 +144,7 @@ class Predictions(ipywidgets.VBox):
         self._bars.colors = [CHOSEN if entry.index == chosen else COLOUR for entry in self.top[::-1]]
 
     def _stretch(self, _: Any = None) -> None:
+        self._rows.count = self.count
         self._figure.layout.height = f"{ROW * self.count + 8}px"
 
     def _clicked(self, _: Any, event: dict[str, Any]) -> None:
@@ -152,35 +156,30 @@ class Predictions(ipywidgets.VBox):
         return base.with_picture(super()._repr_mimebundle_(**kwargs), self)
 
 
-def _short(entry: Prediction, among: tuple[Prediction, ...]) -> str:
-    """Return a name that fits beside its bar and that no other bar has."""
-    twins = sum(_cut(other.name) == _cut(entry.name) for other in among)
-    return f"{_cut(entry.name)} #{entry.index}" if twins > 1 else _cut(entry.name)
+def _room(classes: Sequence[str] | None) -> dict[str, str]:
+    """Return the layout of the rows: as wide as the longest name of the model, so that all its images have
+    their bars in one place."""
+    longest = max(map(len, classes or ["class 999"]))
+    width = LETTER * min(longest, NAME_LENGTH) + BESIDE_NAME
+    return {"flex": "0 1 auto", "width": f"{width}px", "min_width": "0"}
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}" if share >= 0.0005 else "< 0.1%"
-
-
-def _chart(classes: Sequence[str] | None) -> tuple[bqplot.Bars, bqplot.Figure]:
-    names, share = bqplot.OrdinalScale(), bqplot.LinearScale(min=0.0, max=1.0)
+def _chart() -> tuple[bqplot.Bars, bqplot.Figure]:
+    places, share = bqplot.OrdinalScale(), bqplot.LinearScale(min=0.0, max=1.0)
     bars = bqplot.Bars(
-        x=[], y=[], scales={"x": names, "y": share}, orientation="horizontal", padding=0.35, opacities=[0.95]
+        x=[],
+        y=[],
+        scales={"x": places, "y": share},
+        orientation="horizontal",
+        padding=0.35,
+        opacities=[0.95],
     )
     bars.interactions = {"click": "select"}
-    # The shares stand beside the names, so that the bars need no scale under them.
-    axis = bqplot.Axis(scale=names, side="left", grid_lines="none", color="transparent", tick_style=TEXT)
-    # As wide as the longest name of the model, so that all its images have their bars in one place.
-    longest = max(map(len, classes or ["class 999"]))
+    # Names and shares stand in the rows beside the bars, so that these need no axes.
     figure = bqplot.Figure(
         marks=[bars],
-        axes=[axis],
-        fig_margin={"top": 4, "bottom": 4, "left": LETTER * (min(longest, NAME_LENGTH) + 9), "right": 0},
-        layout={"width": "auto", "min_width": "0"},
+        fig_margin={"top": 4, "bottom": 4, "left": 1, "right": 0},
+        layout={"flex": "1 1 0%", "width": "auto", "min_width": "60px", "align_self": "flex-end"},
         background_style={"fill": "transparent"},
         display_toolbar=False,
     )

@@ -30,12 +30,12 @@ export class EvidenceLine {
   readonly element: HTMLDetailsElement;
   #badge = h("span", { class: "xw-verdict" });
   #line = h("span", { class: "xw-evidence-line" });
+  #summary = h("summary", {}, icon("chevron"), this.#badge, this.#line);
   #list = h("ul", { class: "xw-checks" });
   #key = "";
 
   constructor() {
-    const summary = h("summary", {}, icon("chevron"), this.#badge, this.#line);
-    this.element = h("details", { class: "xw-evidence" }, summary, this.#list);
+    this.element = h("details", { class: "xw-evidence" }, this.#summary, this.#list);
     this.show(null);
   }
 
@@ -46,6 +46,7 @@ export class EvidenceLine {
     const empty = evidence === null;
     this.element.toggleAttribute("data-empty", empty);
     if (empty) this.element.open = false;
+    this.#summary.tabIndex = empty ? -1 : 0;
     write(this.#line, evidence?.line ?? "The evidence appears with the first picture.");
     this.#line.title = evidence?.line ?? "";
     fill(this.#badge, empty ? [] : badge(evidence.worst));

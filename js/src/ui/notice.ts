@@ -1,25 +1,25 @@
 /** What happened, why, and what to do; over the dimmed picture, so that nothing moves. */
 
 import { fill, h } from "./element";
+import { rescue, retry } from "./focus";
 
 export class Notice {
   readonly element = h("div", { class: "xw-notice", role: "alert", hidden: true });
 
   /** `again` makes it a failure with a button to try once more; without it, it is a mild word. */
   show(what: string, why: string, todo: string, again?: () => void): void {
-    const retry = again && h("button", { type: "button", class: "xw-button" }, "Try again");
-    if (again) retry?.addEventListener("click", again);
     fill(this.element, [
       h("b", { class: "xw-notice-what" }, spaced(what)),
       h("p", {}, why),
       h("p", { class: "xw-notice-todo" }, todo),
-      retry,
+      again && retry(again),
     ]);
     this.element.toggleAttribute("data-mild", !again);
     this.element.hidden = false;
   }
 
   hide(): void {
+    rescue(this.element);
     this.element.hidden = true;
   }
 }

@@ -1,6 +1,7 @@
 /** What the kernel is doing: a thin line, a few words, a way to stop it. None of them moves anything. */
 
 import { h, write } from "./element";
+import { rescue } from "./focus";
 import { icon } from "./icon";
 import { duration, percent } from "./number";
 
@@ -20,7 +21,8 @@ const READ_ALOUD_MS = 2000;
 export class StatusLine {
   readonly line = h("div", { class: "xw-progress", role: "presentation" }, h("i", {}));
   readonly words: HTMLElement;
-  #text = h("span", { class: "xw-status-text" });
+  // Heard through its quieter twin, or each word would be met twice.
+  #text = h("span", { class: "xw-status-text", "aria-hidden": "true" });
   #stop: HTMLButtonElement;
   #aloud = h("span", { class: "xw-sr", "aria-live": "polite" });
   #said = 0;
@@ -41,6 +43,7 @@ export class StatusLine {
     this.line.dataset.phase = doing.phase;
     this.line.style.setProperty("--done", String(Math.min(1, Math.max(0, doing.done))));
     // Not `display: none`: the place of the button stays, so that the words do not move.
+    if (!working) rescue(this.#stop);
     this.#stop.style.visibility = working ? "visible" : "hidden";
     const text = phrase(doing);
     write(this.#text, text);

@@ -92,7 +92,7 @@ export class AttributionView {
 
   #build(): void {
     this.root.classList.add("xw-root", "xw-attribution-view");
-    this.root.tabIndex = 0;
+    this.root.tabIndex = -1;
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Attribution");
     this.root.dataset.lmSuppressShortcuts = "true";
@@ -345,17 +345,20 @@ export class AttributionView {
 
   /** A click on a picture brings the keys to it. */
   #focus(event: PointerEvent): void {
-    if (event.target instanceof HTMLCanvasElement) this.root.focus({ preventScroll: true });
+    if (event.target instanceof HTMLCanvasElement) this.#panes.pictures.focus({ preventScroll: true });
   }
 
   #keydown(event: KeyboardEvent): void {
     if (event.key === "Escape") {
       const running = ["waiting", "refining", "stale"].includes(this.#feed.status.phase);
+      if (!running && !this.#panes.spot) return;
       if (running) this.#feed.cancel();
       else this.#panes.point(null);
+      event.preventDefault();
       return;
     }
-    if (event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey) return;
+    const here = event.target === this.root || event.target === this.#panes.pictures;
+    if (!here || event.ctrlKey || event.metaKey || event.altKey) return;
     const move = this.#move(event);
     if (!move) return;
     event.preventDefault();

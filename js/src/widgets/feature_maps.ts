@@ -5,6 +5,7 @@ import { channelRange, layerRange, type Range } from "../draw/tiles";
 import type { Client, Feed, Frame, PanelModel, Status } from "../live/client";
 import { nothing, panel } from "../panel";
 import { fill, h, listen, write } from "../ui/element";
+import { retry } from "../ui/focus";
 import { type Content, contentOf, keysOf, orderOf, type Sort, sortsOf } from "./features/content";
 import { Controls, SORT_NAMES, TILES, type Trait } from "./features/controls";
 import { type Cell, Gallery } from "./features/gallery";
@@ -58,7 +59,7 @@ export class FeatureMaps {
       "section",
       {
         class: "xw-root xw-feature-maps",
-        tabindex: 0,
+        tabindex: -1,
         "aria-label": "Feature maps",
         "data-lm-suppress-shortcuts": "true",
       },
@@ -218,7 +219,12 @@ export class FeatureMaps {
     this.#note.hidden = message === "";
     this.#note.dataset.kind = kind;
     this.#note.dataset.over = String(this.#content !== null);
-    fill(this.#note, [message && h("strong", {}, message), hint && h("span", {}, hint)]);
+    const again = kind === "error" && retry(() => this.#again());
+    fill(this.#note, [message && h("strong", {}, message), hint && h("span", {}, hint), again]);
+  }
+
+  #again(): void {
+    for (const feed of Object.values(this.#feeds)) if (feed.status.phase === "error") feed.again();
   }
 
   // -- what the person does ---------------------------------------------------------------------------
@@ -233,22 +239,30 @@ export class FeatureMaps {
   }
 
   #key(event: KeyboardEvent): void {
-    const control = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-    if (control || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = event.target as Node;
+    const control = target !== this.root && !this.#gallery.element.contains(target);
     const size = this.#tile();
     let meant = true;
-    if (event.key === "+" || event.key === "=") this.#save("tile", Math.min(TILES.high, size + TILES.step));
+    if (event.key === "Escape") meant = this.#escape();
+    else if (control) meant = false;
+    else if (event.key === "+" || event.key === "=")
+      this.#save("tile", Math.min(TILES.high, size + TILES.step));
     else if (event.key === "-") this.#save("tile", Math.max(TILES.low, size - TILES.step));
-    else if (event.key === "Escape") this.#escape();
     else meant = this.#gallery.key(event.key);
     if (!meant) return;
     event.preventDefault();
     event.stopPropagation();
   }
 
-  #escape(): void {
-    if (this.#feeds.maps.status.phase === "waiting") this.#feeds.maps.cancel();
+  /** Escape stops what runs, else lets the channel go; false where there is neither. */
+  #escape(): boolean {
+    const { maps } = this.#feeds;
+    const running = maps.status.phase === "waiting" || maps.status.phase === "stale";
+    if (running) maps.cancel();
+    else if (this.client.values.channel === null) return false;
     else this.client.select({ channel: null });
+    return true;
   }
 
   #choose(channel: number): void {

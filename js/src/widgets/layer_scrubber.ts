@@ -6,6 +6,7 @@ import { blocksOf, buildRail, familiesOf, jump, type Rail, type Stop, stopOf } f
 import type { Client, Frame, PanelModel, Status } from "../live/client";
 import { panel } from "../panel";
 import { fill, h, listen, write } from "../ui/element";
+import { retry } from "../ui/focus";
 import { icon } from "../ui/icon";
 import { Search } from "../ui/search";
 import { Facts, type LayerInfo, shapeText } from "./scrubber/facts";
@@ -98,7 +99,7 @@ export class LayerScrubber {
       "section",
       {
         class: "xw-root xw-layer-scrubber",
-        tabindex: 0,
+        tabindex: -1,
         "aria-label": "Layers of the network",
         "data-lm-suppress-shortcuts": "true",
       },
@@ -189,11 +190,13 @@ export class LayerScrubber {
 
   #say(message: string, hint = ""): void {
     const covering = this.#layers.length === 0 && message !== "";
+    const failed = this.root.dataset.phase === "error";
     this.root.dataset.covered = String(covering);
     this.#note.hidden = message === "";
     this.#note.dataset.kind = covering ? "cover" : "line";
-    this.#note.dataset.error = String(this.root.dataset.phase === "error");
-    fill(this.#note, [message && h("strong", {}, message), hint && h("span", {}, hint)]);
+    this.#note.dataset.error = String(failed);
+    const again = failed && retry(() => this.client.feed("layers").again());
+    fill(this.#note, [message && h("strong", {}, message), hint && h("span", {}, hint), again]);
   }
 
   #selected(): void {
@@ -236,6 +239,7 @@ export class LayerScrubber {
   }
 
   #action(key: string): (() => void) | undefined {
+    if (key === "Escape" && !this.model.get("playing")) return undefined;
     const stop = this.#stop();
     const to = (place: number) => () => this.#choose(place);
     const actions: Record<string, () => void> = {

@@ -44,6 +44,20 @@ describe("status", () => {
     expect(stop.hidden).toBe(false);
   });
 
+  it("gives the focus of a stop button that goes to the panel", () => {
+    const line = new StatusLine(() => {});
+    const panel = document.createElement("div");
+    panel.className = "xw-root";
+    panel.tabIndex = -1;
+    panel.append(line.words);
+    document.body.append(panel);
+    line.show(doing({ phase: "refining", done: 0.5 }));
+    line.words.querySelector("button")!.focus();
+    line.show(doing({ phase: "done" }));
+    expect(document.activeElement).toBe(panel);
+    panel.remove();
+  });
+
   it("is read aloud at most every other second, and at the end at once", () => {
     const line = new StatusLine(() => {});
     const aloud = line.words.querySelector("[aria-live]")!;

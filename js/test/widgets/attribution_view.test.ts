@@ -362,8 +362,14 @@ describe("what is shown", () => {
     expect(crosses[1]!.style.left).toBe(crosses[3]!.style.left);
     press(at, "Home");
     expect(reading.textContent).toMatch(/^x 0 /);
+    expect(reading.getAttribute("aria-live")).toBe("polite");
     press(at, "Escape");
     expect(reading.hasAttribute("data-hint")).toBe(true);
+    const pictures = one(at, ".xw-panes");
+    expect(pictures.tabIndex).toBe(0);
+    one(at, ".xw-pane-map canvas").dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+    expect(document.activeElement).toBe(pictures);
+    expect(reading.getAttribute("aria-live"), "a pointer is not read aloud").toBe("off");
   });
 
   it("shows one view's choice in every view of the model", async () => {

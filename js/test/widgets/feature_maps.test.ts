@@ -226,6 +226,35 @@ describe("looking closer", () => {
     expect(press(list(), "ArrowRight", { ctrlKey: true }).defaultPrevented).toBe(false);
   });
 
+  it("keys read the values of the large map, Escape takes the spot away, and only then the channel", async () => {
+    await open({ selection: { layer: "layer1.0.relu", channel: 2 } });
+    const probe = root.querySelector<HTMLElement>(".xw-fm-probe")!;
+    const spot = () => root.querySelector(".xw-fm-spot")!;
+    const side = Number(probe.querySelector("canvas")!.getAttribute("aria-label")!.split(" ").at(-1));
+    const middle = Math.floor(side / 2);
+    expect(probe.tabIndex).toBe(0);
+    press(probe, "ArrowRight");
+    expect(root.dataset.hover).toBe(`2,${middle},${middle}`);
+    for (const key of ["ArrowRight", "ArrowDown", "ArrowDown"]) press(probe, key);
+    expect(root.dataset.hover).toBe(`2,${middle + 2},${middle + 1}`);
+    expect(spot().textContent).toMatch(new RegExp(`^row ${middle + 2}, column ${middle + 1}[+−\\d]`));
+    expect(spot().getAttribute("aria-live")).toBe("polite");
+    press(probe, "End");
+    press(probe, "ArrowRight");
+    expect(root.dataset.hover).toBe(`2,${middle + 2},${side - 1}`);
+    pointer(probe.querySelector("canvas")!, "pointermove", 1);
+    expect(spot().getAttribute("aria-live"), "a pointer is not read aloud").toBe("off");
+    press(probe, "ArrowLeft");
+    press(probe, "Escape");
+    expect(root.dataset.hover).toBe("2");
+    press(probe, "Escape");
+    expect(model.get("channel")).toBeNull();
+    expect(press(probe, "Escape").defaultPrevented, "nothing is left to let go").toBe(false);
+    kernel.state({ layer: "fc" });
+    await settle();
+    expect(probe.hasAttribute("tabindex"), "a vector has no spots").toBe(false);
+  });
+
   it("one scale for the layer is shown as such", async () => {
     await open({ selection: { layer: "layer1.0.relu" } });
     const ends = () => root.querySelector(".xw-fm-ends")!.textContent;
@@ -282,12 +311,16 @@ describe("states", () => {
     kernel.state({ layer: "bn1" });
     await settle();
     expect(root.dataset.phase).toBe("error");
-    expect(note().textContent).toBe("It <b>raised</b>.Mend it.");
+    expect(note().textContent).toBe("It <b>raised</b>.Mend it.Try again");
     expect(note().querySelector("b")).toBeNull();
     kernel.failures.clear();
-    kernel.state({ layer: "relu" });
+    const again = note().querySelector("button")!;
+    again.focus();
+    again.click();
+    expect(document.activeElement, "the button is gone, the place is not").toBe(root);
     await settle();
     expect(note().hidden).toBe(true);
+    expect(root.dataset).toMatchObject({ phase: "done", layer: "bn1" });
   });
 
   it("no image, no layer, no answer", async () => {
@@ -309,7 +342,7 @@ describe("states", () => {
     model.set("sort", "score");
     await settle();
     expect(root.dataset).toMatchObject({ phase: "done", scores: "error", layer: "layer1.0.relu" });
-    expect(note().textContent).toBe("No gradient.");
+    expect(note().textContent).toBe("No gradient.Try again");
   });
 
   it("a view that comes later shows at once what the first one has", async () => {

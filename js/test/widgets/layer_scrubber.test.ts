@@ -207,7 +207,12 @@ describe("the scrubber", () => {
     expect(root.dataset.phase).toBe("error");
     const note = root.querySelector<HTMLElement>(".xw-ls-note")!;
     expect(note.hidden).toBe(false);
-    expect(note.textContent).toBe("It <i>raised</i>.Mend it.");
+    expect(note.textContent).toBe("It <i>raised</i>.Mend it.Try again");
+    kernel.failures.clear();
+    note.querySelector("button")!.click();
+    await settle();
+    expect(root.dataset.phase).toBe("done");
+    expect(note.hidden).toBe(true);
   });
 
   it("waits, and has words for no image and no layer", async () => {
@@ -241,7 +246,8 @@ describe("the scrubber", () => {
 
   it("takes keys on its root, which keeps the notebook's shortcuts away, but leaves the search box its own", async () => {
     await open({ selection: { layer: "conv1" } });
-    expect(root.getAttribute("tabindex")).toBe("0");
+    expect(root.tabIndex, "the rail is the stop of Tab").toBe(-1);
+    expect(track().tabIndex).toBe(0);
     expect(root.dataset.lmSuppressShortcuts).toBe("true");
     press(root, "ArrowRight");
     expect(name()).toBe("bn1");
@@ -249,6 +255,24 @@ describe("the scrubber", () => {
     expect(press(root.querySelector(".xw-ls-play")!, "Enter").defaultPrevented).toBe(false);
     press(root, "/");
     expect(document.activeElement).toBe(root.querySelector("input"));
+  });
+
+  it("is left by an Escape that stops nothing", async () => {
+    await open({ selection: { layer: "conv1" } });
+    const cell = document.createElement("div");
+    cell.tabIndex = -1;
+    const el = root.parentElement!;
+    el.replaceWith(cell);
+    cell.append(el);
+    model.set("playing", true);
+    track().focus();
+    press(track(), "Escape");
+    expect(model.get("playing")).toBe(false);
+    expect(document.activeElement).toBe(track());
+    press(track(), "Escape");
+    expect(document.activeElement).toBe(cell);
+    el.remove();
+    cell.remove();
   });
 });
 

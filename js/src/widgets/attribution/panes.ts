@@ -30,10 +30,22 @@ export class Panes {
   readonly element: HTMLElement;
   #picturePane = new Pane("picture");
   #mapPane = new Pane("map");
+  /** Takes the focus for the crosshair. An application: a reader leaves it the arrow keys. */
+  readonly pictures = h(
+    "div",
+    {
+      class: "xw-panes",
+      role: "application",
+      tabindex: 0,
+      "aria-label": "Pictures: arrow keys read their values",
+    },
+    this.#picturePane.element,
+    this.#mapPane.element,
+  );
   #scale = new ScaleBar();
   #reading = h("output", {
     class: "xw-reading",
-    title: "Point at a picture, or focus the view and use the arrow keys",
+    title: "Point at a picture, or focus the pictures and use the arrow keys",
   });
   #picture: Picture | null = null;
   #map: Plane | null = null;
@@ -45,8 +57,7 @@ export class Panes {
   #painted: { picture?: Picture | null; map: readonly unknown[] } = { map: [] };
 
   constructor(private readonly onSpot: (spot: Spot | null) => void) {
-    const panes = h("div", { class: "xw-panes" }, this.#picturePane.element, this.#mapPane.element);
-    this.element = h("div", { class: "xw-figure-box" }, panes, this.#scale.element, this.#reading);
+    this.element = h("div", { class: "xw-figure-box" }, this.pictures, this.#scale.element, this.#reading);
     for (const pane of [this.#picturePane, this.#mapPane]) {
       pane.element.addEventListener("pointermove", (event) => this.point(pane.spot(event, ...this.size)));
       pane.element.addEventListener("pointerdown", (event) => this.point(pane.spot(event, ...this.size)));
@@ -109,7 +120,9 @@ export class Panes {
     attribute(this.#mapPane.canvas, "aria-label", map);
   }
 
-  point(spot: Spot | null): void {
+  /** Put the crosshair on a spot. What the keys read is said aloud; a moving pointer would never be silent. */
+  point(spot: Spot | null, aloud = false): void {
+    attribute(this.#reading, "aria-live", aloud ? "polite" : "off");
     const same = spot?.x === this.#spot?.x && spot?.y === this.#spot?.y;
     if (same) return;
     this.#spot = this.#picture || this.#map ? spot : null;
@@ -123,7 +136,8 @@ export class Panes {
     const [width, height] = this.size;
     const from = this.#spot ?? { x: Math.floor(width / 2), y: Math.floor(height / 2) };
     const inside = (value: number, size: number) => Math.min(size - 1, Math.max(0, value));
-    this.point(this.#spot ? { x: inside(from.x + dx, width), y: inside(from.y + dy, height) } : from);
+    const to = this.#spot ? { x: inside(from.x + dx, width), y: inside(from.y + dy, height) } : from;
+    this.point(to, true);
   }
 
   /** What "both" means for a map without signs. */

@@ -109,8 +109,9 @@ export class Gallery {
     this.#options();
   }
 
-  /** The focus moved: the tile under the keyboard is marked while keys reach it. */
+  /** The focus moved: the tile under the keyboard is in sight and marked while keys reach it. */
   focus(): void {
+    if (this.element.ownerDocument.activeElement === this.list) this.#reveal();
     this.#placeRings();
   }
 
@@ -144,11 +145,16 @@ export class Gallery {
     const next = move(this.#grid, this.#active, key, this.#height());
     if (next === null) return false;
     this.#active = next;
-    this.element.scrollTop = reveal(this.#grid, next, this.element.scrollTop, this.#height() - 2 * PAD);
+    this.#reveal();
     this.#placeRings();
     this.#options();
     this.events.pointed(this.active, null);
     return true;
+  }
+
+  #reveal(): void {
+    const { scrollTop } = this.element;
+    this.element.scrollTop = reveal(this.#grid, this.#active, scrollTop, this.#height() - 2 * PAD);
   }
 
   #layout(): void {

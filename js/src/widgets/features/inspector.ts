@@ -5,7 +5,7 @@ import { paintPicture } from "../../draw/heatmap";
 import { type Plane, plane, type Tensor, valueAt } from "../../draw/plane";
 import { fit, pen, Scratch } from "../../draw/surface";
 import { centred, contain, paintOne, type Range } from "../../draw/tiles";
-import { fill, h, listen, write } from "../../ui/element";
+import { attribute, fill, h, listen, write } from "../../ui/element";
 import { readable, signed } from "../../ui/number";
 import type { Content } from "./content";
 import type { Cell } from "./gallery";
@@ -32,6 +32,12 @@ export class Inspector {
   readonly element: HTMLElement;
   #title = h("div", { class: "xw-fm-title" });
   #map = h("canvas", { class: "xw-fm-large", role: "img" });
+  /** Takes the focus for the spot on the map. An application: a reader leaves it the arrow keys. */
+  #probe = h(
+    "div",
+    { class: "xw-fm-probe", "aria-label": "Large map: arrow keys read its values" },
+    this.#map,
+  );
   #low = h("span", {});
   #high = h("span", {});
   #mark = h("i", { class: "xw-fm-mark" });
@@ -58,7 +64,7 @@ export class Inspector {
       "aside",
       { class: "xw-fm-side" },
       this.#title,
-      this.#map,
+      this.#probe,
       scale,
       this.#spot,
       this.#figures,
@@ -67,6 +73,7 @@ export class Inspector {
     this.#off = [
       listen(this.#map, "pointermove", (event) => this.#point(event)),
       listen(this.#map, "pointerleave", () => pointed(null)),
+      listen(this.#probe, "keydown", (event) => this.#key(event)),
     ];
   }
 
@@ -100,6 +107,8 @@ export class Inspector {
     if (map) this.#paintMap(map, look);
     else this.#paintCurve(content.values!, channel);
     this.element.dataset.view = map ? "maps" : "vector";
+    attribute(this.#probe, "tabindex", map && 0);
+    attribute(this.#probe, "role", map ? "application" : "group");
     this.#scale(look, value, map !== null);
     this.#read(look, map, value);
     if (map) this.#paintPicture(map, cell, look.field);
@@ -177,7 +186,8 @@ export class Inspector {
       : map
         ? "point at a spot"
         : "activation";
-    fill(this.#spot, [h("span", {}, at), h("output", {}, value === null ? "" : signed(value))]);
+    const reading = value === null ? "" : signed(value);
+    fill(this.#spot, [h("span", {}, at), h("span", { class: "xw-fm-value" }, reading)]);
     this.#spot.dataset.value = value === null ? "" : String(value);
     const figure = (label: string, number: number | undefined | null) =>
       number === undefined || number === null ? null : pair(label, readable(number));
@@ -235,9 +245,23 @@ export class Inspector {
     context.restore();
   }
 
+  #key(event: KeyboardEvent): void {
+    const { content, channel, cell } = this.#look ?? {};
+    if (!content?.maps || event.ctrlKey || event.metaKey || event.altKey) return;
+    const leaving = event.key === "Escape" && cell;
+    const next = leaving ? null : stepped(event.key, cell ?? null, plane(content.maps, channel));
+    if (next === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    attribute(this.#spot, "aria-live", "polite");
+    this.pointed(next);
+  }
+
   #point(event: PointerEvent): void {
     const maps = this.#look?.content.maps;
     if (!maps) return;
+    // What the keys read is said aloud; a moving pointer would never be silent.
+    attribute(this.#spot, "aria-live", "off");
     const map = plane(maps, this.#look!.channel);
     const box = this.#box(map);
     const frame = this.#map.getBoundingClientRect();
@@ -249,7 +273,24 @@ export class Inspector {
 
 /** Not a `dl`: notebooks give those floats and tables of their own. */
 function pair(label: string, text: string): HTMLElement {
-  return h("div", {}, h("span", {}, label), h("output", {}, text));
+  return h("div", {}, h("span", {}, label), h("span", { class: "xw-fm-value" }, text));
+}
+
+/** Where a key moves the spot; the first one brings it to the middle. Undefined for keys that mean nothing here. */
+function stepped(key: string, cell: Cell | null, { width, height }: Plane): Cell | undefined {
+  const moves: Record<string, [number, number]> = {
+    ArrowLeft: [-1, 0],
+    ArrowRight: [1, 0],
+    ArrowUp: [0, -1],
+    ArrowDown: [0, 1],
+    Home: [-width, 0],
+    End: [width, 0],
+  };
+  const move = moves[key];
+  if (!move) return undefined;
+  if (!cell) return { x: Math.floor(width / 2), y: Math.floor(height / 2) };
+  const inside = (value: number, size: number) => Math.min(size - 1, Math.max(0, value));
+  return { x: inside(cell.x + move[0], width), y: inside(cell.y + move[1], height) };
 }
 
 interface Rect {
