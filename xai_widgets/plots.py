@@ -164,7 +164,6 @@ def _axis(scale: bqplot.Scale, label: str, side: str, ticks: str | None = None) 
         scale=scale,
         label=label,
         side=side,
-        num_ticks=6,
         tick_format=ticks,
         color=FAINT,
         grid_color=FAINT,
