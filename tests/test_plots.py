@@ -10,6 +10,7 @@ from tests.explain.nets import Conv, picture, seeded
 from tests.explain.test_trajectory import Saturating
 from xai_widgets import plots
 from xai_widgets.anytime import Step, last
+from xai_widgets.explain.evidence import percent
 from xai_widgets.explain.problem import Problem
 from xai_widgets.explain.trajectory import Trajectory, trajectory
 from xai_widgets.inputs.baselines import Black
@@ -51,7 +52,7 @@ def test_the_two_curves_lie_on_one_axis_and_meet_where_the_method_is_complete() 
     assert chart._output.scales["y"] is chart._sum.scales["y"] is chart._gap.scales["y"]
     assert chart._gap.x.tolist() == [1, 1]
     np.testing.assert_allclose(chart._gap.y, [found.sums[-1], found.total])
-    assert f"completeness gap {found.gap:.1%}" in chart.legend.value
+    assert f"completeness gap {percent(found.gap)}" in chart.legend.value
 
 
 def test_the_saturated_range_is_shaded() -> None:
@@ -65,12 +66,14 @@ def test_the_saturated_range_is_shaded() -> None:
 def test_nothing_is_drawn_before_the_ends_are_known() -> None:
     chart = plots.PathChart()
     chart.show(path())
+    full = chart.legend.value.count("<span")
     chart.show(next(trajectory(problem(), 17)).value)
     for mark in (chart._output, chart._sum, chart._gap, chart._shade):
         assert len(mark.x) == 0
     chart.show(path())
     chart.show(None)
-    assert len(chart._output.x) == 0 and "span" not in chart.legend.value
+    assert len(chart._output.x) == 0
+    assert chart.legend.value.count("<span") == full, "the legend keeps its lines"
 
 
 @pytest.mark.parametrize("kind", [plots.PathChart, plots.AblationChart])
@@ -102,6 +105,7 @@ def test_what_is_not_known_yet_is_not_drawn_and_colours_stay_with_their_baseline
     chart.show(Ablation(found.shares, curves, found.random, found.filled, "mean", found.labels, "x"))
     np.testing.assert_allclose(chart._curves.y, found.curves[1:])
     assert chart._curves.colors == [plots.colour(1), plots.colour(2)]
+    assert "a: –" in chart.legend.value, "what is to come has its place in the legend"
     chart.show(ablation(("a",), 0))
     assert len(chart._curves.x) == 0 and len(chart._mean.x) > 0
 

@@ -11,6 +11,7 @@ import bqplot
 import ipywidgets
 import numpy as np
 
+from .explain.evidence import percent
 from .explain.trajectory import Trajectory
 from .metrics.faithfulness import Ablation
 
@@ -38,7 +39,7 @@ class Chart(ipywidgets.VBox):
     """
 
     def __init__(self, across: str, up: str, ticks: str) -> None:
-        self.legend = ipywidgets.HTML(_legend([]))
+        self.legend = ipywidgets.HTML()
         self.cursor = bqplot.LinearScale(min=-0.5, max=0.5)
         self._unit, self._x = (bqplot.LinearScale(min=0.0, max=1.0) for _ in range(2))
         self._y = bqplot.LinearScale()
@@ -54,6 +55,7 @@ class Chart(ipywidgets.VBox):
         )
         super().__init__([self.legend, self.figure])
         self.add_class("xw-chart")
+        self.show(None)
 
     def parts(self) -> list[ipywidgets.Widget]:
         """Return every widget that the chart is made of, for closing."""
@@ -62,6 +64,10 @@ class Chart(ipywidgets.VBox):
         own = [self.figure.scale_x, self.figure.scale_y]
         return [self.legend, *marks, *axes, *scales.values(), *own, self.figure]
 
+    def show(self, found: Any) -> None:
+        """Show a result; None for nothing."""
+        raise NotImplementedError
+
     def _marks(self) -> list[bqplot.Lines]:
         """Make the marks, the undermost first."""
         raise NotImplementedError
@@ -69,7 +75,6 @@ class Chart(ipywidgets.VBox):
     def _empty(self) -> None:
         for mark in self.figure.marks[:-1]:
             _put(mark, [], [])
-        self.legend.value = _legend([])
 
     def _lines(self, color: str, width: float, **style: Any) -> bqplot.Lines:
         scales = {"x": self._x, "y": self._y}
@@ -99,30 +104,29 @@ class PathChart(Chart):
         return [self._shade, self._output, self._sum, self._gap]
 
     def show(self, found: Trajectory | None) -> None:
-        """Show a path; nothing before its ends are known."""
+        """Show a path; no curves before its ends are known."""
         if found is None or found.total is None:
             self._empty()
+            self.legend.value = _legend(_path_words(None, None))
             return
-        rise = found.outputs - found.outputs[0]
-        _put(self._output, found.nodes, rise)
+        _put(self._output, found.nodes, found.outputs - found.outputs[0])
         _put(self._sum, found.nodes, found.sums)
         _put(self._gap, [1.0, 1.0], [found.sums[-1], found.total])
         start = found.saturated
         corners = [] if start is None else [start, start, 1.0, 1.0]
         _put(self._shade, corners, [0.0, 1.0, 1.0, 0.0] if corners else [])
-        self.legend.value = _legend(_path_words(found))
+        self.legend.value = _legend(_path_words(start, found.gap))
 
 
-def _path_words(found: Trajectory) -> list[tuple[str, str, str]]:
-    words = [
+def _path_words(saturated: float | None, gap: float | None) -> list[tuple[str, str, str]]:
+    """Return the legend; always as many entries, so that nothing jumps when the figures come."""
+    start = "–" if saturated is None else f"{saturated:.2f}"
+    return [
         ("line", OUTPUT, "f(γ(α)) − f(x′), the model's output"),
         ("dashed", SUM, "attributions accumulated up to α"),
+        ("area", SHADE, f"saturated from α = {start} (within 5 % of the end)"),
+        ("bar", GAP, f"completeness gap {'–' if gap is None else percent(gap)}"),
     ]
-    if found.saturated is not None and found.saturated < 1:
-        words.append(("area", SHADE, f"saturated from α = {found.saturated:.2f} (within 5 % of the end)"))
-    if found.gap is not None:
-        words.append(("bar", GAP, f"completeness gap {found.gap:.1%}"))
-    return words
 
 
 class AblationChart(Chart):
@@ -141,6 +145,7 @@ class AblationChart(Chart):
         """Show the curves that are known."""
         if found is None:
             self._empty()
+            self.legend.value = _legend([])
             return
         known = [k for k in range(len(found.curves)) if np.isfinite(found.curves[k]).all()]
         _put(self._random, found.shares, found.random)
@@ -148,8 +153,10 @@ class AblationChart(Chart):
         with self._curves.hold_sync():
             self._curves.colors = [colour(k) for k in known] or [RANDOM]
             _put(self._curves, found.shares if known else [], found.curves[known] if known else [])
-        areas = found.areas
-        words = [("line", colour(k), f"{found.labels[k]}: {areas[k]:.3g}") for k in known]
+        words = [
+            ("line", colour(k), f"{label}: {area:.3g}" if k in known else f"{label}: –")
+            for k, (label, area) in enumerate(zip(found.labels, found.areas.tolist(), strict=True))
+        ]
         words.append(("bar", RANDOM, f"random order: {found.random_area:.3g}"))
         self.legend.value = _legend(words, "mean height of the curve")
 
@@ -164,7 +171,6 @@ def _axis(scale: bqplot.Scale, label: str, side: str, ticks: str | None = None) 
         scale=scale,
         label=label,
         side=side,
-        num_ticks=6,
         tick_format=ticks,
         color=FAINT,
         grid_color=FAINT,

@@ -74,6 +74,8 @@ def test_everyone_gets_a_first_picture_before_anyone_is_refined() -> None:
         for step in steps
     ]
     assert asked[:3] == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    shown = [step.value for step in steps]
+    assert shown[3] is shown[4] is shown[2] and shown[5] is not shown[2], "then once a round"
     assert all(one.final for one in steps[-1].value.candidates) and steps[-1].final
 
 

@@ -123,18 +123,24 @@ Start = Callable[[], Iterator[Step[Explanation]]]
 def compare(candidates: Sequence[tuple[Mapping[str, Any], str, Start]]) -> Iterator[Step[Comparison]]:
     """Explain under several baselines, all of them growing together.
 
-    Every candidate gets its first picture before any is refined; then each gets one step in turn. One that
-    fails says why, and the others go on. The error is the mean of theirs.
+    Every candidate gets its first picture before any is refined; then each gets one step in turn. What is
+    known is shown with each first picture, and after that once a round; between these a step brings the same
+    value again. One that fails says why, and the others go on. The error is the mean of theirs.
 
     Args:
         candidates: baseline as JSON, label, and what begins the explanation.
     """
     table = Table(candidates)
     try:
-        while not table.settled:
-            for number in table.open:
+        found, first = table.comparison(), True
+        while table.open:
+            round_ = table.open
+            for number in round_:
                 table.advance(number)
-                yield table.step()
+                if first or number == round_[-1]:
+                    found = table.comparison()
+                yield table.step(found)
+            first = False
     finally:
         table.close()
 
@@ -146,18 +152,13 @@ class Table:
         self._starts = [start for _, _, start in candidates]
         self._work: dict[int, Iterator[Step[Explanation]]] = {}
         self._rows = [Candidate(baseline, label) for baseline, label, _ in candidates]
-        self._orders: list[Floats | None] = [None] * len(self._rows)
+        self._ranked: list[tuple[Explanation | None, Floats | None]] = [(None, None)] * len(self._rows)
         self._errors: list[float | None] = [None] * len(self._rows)
 
     @property
     def open(self) -> list[int]:
         """The candidates that are not final."""
         return [number for number, row in enumerate(self._rows) if not row.final]
-
-    @property
-    def settled(self) -> bool:
-        """Whether all are final."""
-        return not self.open
 
     def advance(self, number: int) -> None:
         """Make one step of a candidate."""
@@ -168,19 +169,23 @@ class Table:
             step = next(self._work[number])
         except XaiWidgetsError as error:
             self._rows[number] = replace(row, done=1.0, final=True, failure=error, explanation=None)
-            self._orders[number] = self._errors[number] = None
+            self._errors[number] = None
             return
         self._rows[number] = replace(row, explanation=step.value, done=step.done, final=step.final)
-        self._orders[number] = ranks(step.value.map)
         self._errors[number] = step.error
 
-    def step(self) -> Step[Comparison]:
-        """Return what is known of all."""
+    def comparison(self) -> Comparison:
+        """Return what is known of all; only maps that have changed are ranked again."""
+        for number, row in enumerate(self._rows):
+            if row.explanation is not self._ranked[number][0]:
+                self._ranked[number] = (row.explanation, None if row.map is None else ranks(row.map))
+        return Comparison(tuple(self._rows), tuple(order for _, order in self._ranked))
+
+    def step(self, found: Comparison) -> Step[Comparison]:
+        """Return how far all are."""
         errors = [error for error in self._errors if error is not None]
-        done = float(np.mean([row.done for row in self._rows]))
-        found = Comparison(tuple(self._rows), tuple(self._orders))
-        error = float(np.mean(errors)) if errors else None
-        return Step(found, 1.0 if self.settled else done, error, self.settled)
+        done = float(np.mean([row.done for row in self._rows])) if self.open else 1.0
+        return Step(found, done, float(np.mean(errors)) if errors else None, not self.open)
 
     def close(self) -> None:
         """End the work behind them."""

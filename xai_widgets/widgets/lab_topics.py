@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image as Pillow
 
-from ..anytime import Step
+from ..anytime import Step, last
 from ..errors import ParameterError, XaiWidgetsError
 from ..explain.expected import Expectation, expected_gradients
 from ..explain.problem import Problem
@@ -196,7 +196,9 @@ def _show_compare(scene: "Scene", params: Params, step: Step[Comparison]) -> Enc
         if values is not None:
             arrays.append(codec.pack_signed(f"map_{number}", values))
             arrays.append(
-                codec.pack_picture(f"reference_{number}", _thumbnail(scene, params, entries[number]))
+                codec.pack_picture(
+                    f"reference_{number}", _thumbnail(scene, params["image"], entries[number]["baseline"])
+                )
             )
     if found.spread is not None:
         arrays.append(codec.pack_signed("spread", found.spread))
@@ -215,9 +217,14 @@ def _entry(one: Candidate, number: int) -> Params:
     return entry | {"blind": evidence["blind baseline"].figure, "evidence": shown}
 
 
-def _thumbnail(scene: "Scene", params: Params, entry: Params) -> Any:
-    chosen = _baseline(scene, {"baseline": entry["baseline"]})
-    return _small(images.shown(chosen.apply(scene.pixels(params["image"]))[0]))
+def _thumbnail(scene: "Scene", image: int, baseline: Any) -> Any:
+    """Return a small picture of a baseline, drawn once and not for every frame."""
+    told = {"image": image, "baseline": baseline}
+    return last(scene.kept("thumbnail", told, lambda: at_once(_drawn)(scene, told))).value
+
+
+def _drawn(scene: "Scene", params: Params) -> Any:
+    return _small(images.shown(_baseline(scene, params).apply(scene.pixels(params["image"]))[0]))
 
 
 def _small(picture: Any) -> Any:

@@ -92,7 +92,8 @@ def record_bytes(record: dict[str, torch.Tensor]) -> int:
 
 def result_bytes(result: Any) -> int:
     """Return what the arrays of a result hold, in bytes."""
-    return sum(part.nbytes for part in vars(result).values() if isinstance(part, np.ndarray))
+    parts = [result] if isinstance(result, np.ndarray) else vars(result).values()
+    return sum(part.nbytes for part in parts if isinstance(part, np.ndarray))
 
 
 # -- each topic: what is worked out, and how it is shown ----------------------------------------------

@@ -70,6 +70,7 @@ export class BaselineLab {
   #sizes = new WeakMap<Frame, number>();
   #offs: (() => void)[] = [];
   #visible = false;
+  #held = false;
   #saving: ReturnType<typeof setTimeout> | null = null;
   #waiting: ReturnType<typeof setTimeout> | null = null;
 
@@ -106,10 +107,7 @@ export class BaselineLab {
   dispose(): void {
     for (const off of this.#offs) off();
     if (this.#waiting !== null) clearTimeout(this.#waiting);
-    if (this.#saving !== null) {
-      clearTimeout(this.#saving);
-      this.model.save_changes();
-    }
+    if (this.#saving !== null) this.#flush();
     this.#status.dispose();
     this.root.replaceChildren();
   }
@@ -198,9 +196,16 @@ export class BaselineLab {
       off.push(() => this.model.off(`change:${key}`, changed));
     }
     off.push(listen(root, "keydown", (event) => this.#keydown(event)));
+    for (const type of ["pointerup", "pointercancel"] as const)
+      off.push(
+        listen(root, type, () => {
+          this.#held = false;
+        }),
+      );
     off.push(
       listen(root, "pointerdown", (event) => {
         const { target } = event;
+        this.#held = target instanceof HTMLInputElement && target.type === "range";
         // A click on a picture brings the keys to it, but not where the pointer is a brush or a pipette.
         if (target instanceof HTMLCanvasElement && !target.closest("[data-picking]"))
           root.focus({ preventScroll: true });
@@ -313,6 +318,8 @@ export class BaselineLab {
     dataset.share = String(look.share);
     dataset.target = String(frame?.meta?.target?.label ?? "");
     dataset.nodes = String(this.#frames.get("path")?.arrays.nodes?.data.length ?? 0);
+    const [height, width] = this.#frames.get("input")?.arrays.picture?.shape ?? [1, 1];
+    this.root.style.setProperty("--aspect", String(width! / height!));
     this.#markOld();
     const target = frame?.meta?.target;
     const chance = top.find(({ index }) => index === target?.index)?.probability;
@@ -394,11 +401,22 @@ export class BaselineLab {
 
   #set(changes: Partial<Look>): void {
     for (const [key, value] of Object.entries(changes)) this.model.set(key, value);
+    this.#save();
+  }
+
+  /** Told to the kernel when the hand is off the slider: nothing on the page waits for it. */
+  #save(): void {
     if (this.#saving !== null) clearTimeout(this.#saving);
     this.#saving = setTimeout(() => {
-      this.#saving = null;
-      this.model.save_changes();
+      if (this.#held) this.#save();
+      else this.#flush();
     }, 150);
+  }
+
+  #flush(): void {
+    if (this.#saving !== null) clearTimeout(this.#saving);
+    this.#saving = null;
+    this.model.save_changes();
   }
 
   #keydown(event: KeyboardEvent): void {

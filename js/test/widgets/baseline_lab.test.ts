@@ -213,6 +213,13 @@ describe("what is asked", () => {
     await settle();
     expect(at.model.saved).toBe(1);
     expect(at.looks.at(-1)).toMatchObject({ alpha: 1, clip: 50 });
+    point(range(at, "α, the share of the way"), "pointerdown", 0, 0);
+    press(at.root, "ArrowLeft");
+    await settle(2000);
+    expect(at.model.saved).toBe(1);
+    point(range(at, "α, the share of the way"), "pointerup", 0, 0);
+    await settle();
+    expect(at.model.saved).toBe(2);
   });
 });
 

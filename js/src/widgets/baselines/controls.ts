@@ -148,6 +148,7 @@ export class Controls {
     const { main, versus } = keysOf(target);
     const key = versus === "none" ? main : OTHER;
     const options: Option[] = mainFirst(top).map(option);
+    if (top[0]) options[0]!.label = `${top[0].name}, predicted`;
     const label = welcome.classes?.[Number(key)] ?? targetLabel ?? "…";
     if (!options.some(({ value }) => value === key)) options.push({ value: key, label });
     this.#target.options(options);
