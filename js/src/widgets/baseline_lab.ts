@@ -37,8 +37,6 @@ const LOOK = Object.keys(USUAL) as (keyof Look)[];
 const ASKED: ReadonlySet<string> = new Set(["tab", "baselines", "source", "count", "fill"]);
 const FOLLOWED: readonly (keyof Values)[] = ["image", "target", "baseline", "seed"];
 const TOPICS = ["input", "baseline", "predictions", ...TABS] as const;
-/** No more than a chart is high, or it would leave the lab at the bottom. */
-const CHART_PX = 240;
 const NO_GREETING_MS = 6000;
 const WORKING = ["waiting", "refining", "stale"];
 
@@ -156,15 +154,15 @@ export class BaselineLab {
     const main = h("div", { class: "xw-main" }, this.#status.line, this.#stage, foot);
     const side = this.#controls.element;
     const body = h("div", { class: "xw-bl-body" }, side, main);
-    for (const part of [side, main]) this.#offs.push(watchWidth(part, () => this.#lift(side, main)));
+    for (const part of [side, main]) this.#offs.push(watchWidth(part, () => this.#below(main)));
     this.root.replaceChildren(h("div", { class: "xw-frame" }, head, body));
   }
 
-  /** The chart below moves up beside the controls where these are taller than the pictures. */
-  #lift(side: HTMLElement, main: HTMLElement): void {
-    const room = side.offsetTop === main.offsetTop ? side.offsetHeight - main.offsetHeight : 0;
-    const lift = Math.min(CHART_PX, Math.max(0, room));
-    this.root.closest<HTMLElement>(".xw-lab")?.style.setProperty("--xw-lift", `${lift}px`);
+  /** Where the pictures end: there the chart begins, also where the controls beside them are taller. */
+  #below(main: HTMLElement): void {
+    const lab = this.root.closest<HTMLElement>(".xw-lab");
+    const below = main.getBoundingClientRect().bottom - (lab?.getBoundingClientRect().top ?? 0);
+    lab?.style.setProperty("--xw-below", `${below}px`);
   }
 
   #complete(others: Partial<Record<TabName, Tab>>): void {

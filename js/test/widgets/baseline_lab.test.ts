@@ -116,6 +116,8 @@ const paint = (value: number, limit: number) => {
   const at = 3 * indexOf(value, -limit, limit, true);
   return [...lut("blue-red").subarray(at, at + 3)];
 };
+const hexOf = (p: number) =>
+  `#${[0, 1, 2].map((c) => photograph(0)[3 * p + c]!.toString(16).padStart(2, "0")).join("")}`;
 const limitOf = (pane: Element) =>
   Number(pane.parentElement!.querySelector<HTMLElement>(".xw-scale")!.dataset.limit);
 
@@ -319,7 +321,7 @@ describe("the path", () => {
     const p = y * WIDTH + x;
     const reading = one(at, ".xw-bl-path .xw-reading").textContent!;
     expect(reading).toContain(`x ${x}  y ${y}`);
-    expect(reading).toContain(`rgb 0 0 0 → ${[...photograph(0).subarray(3 * p, 3 * p + 3)].join(" ")}`);
+    expect(reading).toContain(`#000000 → ${hexOf(p)}`);
     expect(Number(/summed ([+−][\d.]+)/.exec(reading)![1]!.replace("−", "-"))).toBeCloseTo(area(p, 1), 2);
     const crosses = all(at, ".xw-bl-row .xw-cross, .xw-bl-preview .xw-cross");
     expect(crosses).toHaveLength(12);
@@ -401,10 +403,9 @@ describe("the baseline", () => {
     expect(image.hasAttribute("data-picking")).toBe(true);
     point(image, "pointermove", 0.9, 0.6);
     const p = Math.floor(0.6 * HEIGHT) * WIDTH + Math.floor(0.9 * WIDTH);
-    const hex = [0, 1, 2].map((c) => photograph(0)[3 * p + c]!.toString(16).padStart(2, "0")).join("");
-    expect(one(at, ".xw-bl-blind").textContent).toBe(`#${hex}`);
+    expect(one(at, ".xw-bl-blind").textContent).toBe(hexOf(p));
     point(image, "pointerdown", 0.9, 0.6);
-    expect(at.client.values.baseline).toEqual({ name: "color", color: `#${hex}` });
+    expect(at.client.values.baseline).toEqual({ name: "color", color: hexOf(p) });
     expect(image.hasAttribute("data-picking")).toBe(false);
   });
 
@@ -424,8 +425,7 @@ describe("the baseline", () => {
     press(image, "ArrowDown");
     press(image, "Enter");
     const p = ((HEIGHT >> 1) + 1) * WIDTH + (WIDTH >> 1) + 1;
-    const hex = [0, 1, 2].map((c) => photograph(0)[3 * p + c]!.toString(16).padStart(2, "0")).join("");
-    expect(at.client.values.baseline).toEqual({ name: "color", color: `#${hex}` });
+    expect(at.client.values.baseline).toEqual({ name: "color", color: hexOf(p) });
   });
 });
 

@@ -221,7 +221,7 @@ export class AblationTab implements Tab {
     const mean = values.reduce((sum, value) => sum + value, 0) / (count || 1);
     const fact = count > 0 ? fell(frame!.meta.start, mean) : "";
     const area = frame?.meta?.random_area ?? null;
-    const label = count > 0 ? `Random order (mean of ${count})` : "Random order";
+    const label = count > 0 ? `Random (mean of ${count})` : "Random";
     cell.show(label, "#8a8f98", fact, area, barOf(frame));
     cell.element.toggleAttribute("data-random", true);
     const [width, height] = this.#size;

@@ -124,7 +124,7 @@ export class CompareTab implements Tab {
     this.#large = new Large(() => this.actions.look({ selected: -1 }));
     const scale = h("div", { class: "xw-bl-scale-line" }, this.#reading, this.#scale.element);
     const left = h("div", { class: "xw-bl-maps" }, this.#grid, scale);
-    const spread = figure("Where they differ: spread of the maps", this.#spread, this.#spreadScale.element);
+    const spread = figure("Where they differ (spread)", this.#spread, this.#spreadScale.element);
     const ranks = h(
       "figure",
       { class: "xw-bl-figure" },
@@ -171,12 +171,7 @@ export class CompareTab implements Tab {
     this.#reading.toggleAttribute("data-hint", spot === null);
     const spread = spot && this.#spreadMap ? valueUnder(this.#spreadMap, spot, this.#size) : null;
     const there = spread === null ? "" : `   spread ${readable(spread)}`;
-    write(
-      this.#reading,
-      spot
-        ? `x ${spot.x}  y ${spot.y}${there}`
-        : "Point at a map: its value stands under every other one too.",
-    );
+    write(this.#reading, spot ? `x ${spot.x}  y ${spot.y}${there}` : "Point at a map to read all of them.");
   }
 
   key(event: KeyboardEvent): boolean {

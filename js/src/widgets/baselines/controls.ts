@@ -65,8 +65,8 @@ export class Controls {
     label: "Colour scale",
     value: "shared",
     segments: [
-      { value: "shared", label: "One for all", help: "Maps side by side mean the same by the same colour" },
-      { value: "own", label: "Each its own", help: "Each map uses all colours" },
+      { value: "shared", label: "Shared", help: "A colour means the same in every map" },
+      { value: "own", label: "Own", help: "Each map uses all colours" },
     ],
     onChange: (scale) => this.actions.look({ scale: scale as "shared" | "own" }),
   });

@@ -11,7 +11,7 @@ import { ScaleBar } from "../attribution/scale";
 import { strongest } from "../attribution/words";
 import type { Actions, Known, Tab } from "./known";
 import { blend, dot, mix, pooledPercentile, totals, weightsAt, weightsUpTo } from "./path";
-import { showMap, valueUnder } from "./pictures";
+import { hex, showMap, valueUnder } from "./pictures";
 import { figure, follow } from "./preview";
 
 /** What is kept of a frame, so that scrubbing only adds up. */
@@ -204,18 +204,11 @@ export class PathTab implements Tab {
       return;
     }
     const [width] = this.#size;
-    const rgb = ({ data }: { data: ArrayLike<number> }) => {
-      const at = 3 * (spot.y * width + spot.x);
-      return [0, 1, 2].map((c) => data[at + c]).join(" ");
-    };
+    const colour = ({ data }: { data: ArrayLike<number> }) => hex(data, spot.y * width + spot.x);
     const value = (map: Plane) => signed(valueUnder(map, spot, this.#size));
-    const words = [
-      `x ${spot.x}  y ${spot.y}`,
-      `rgb ${rgb(arrays.reference!)} → ${rgb(arrays.picture!)}`,
-      `gradient × way ${value(maps.gradient)}`,
-      `summed ${value(maps.sum)}`,
-    ];
-    write(this.#reading, words.join("   "));
+    const place = `x ${spot.x}  y ${spot.y}   ${colour(arrays.reference!)} → ${colour(arrays.picture!)}`;
+    const values = `gradient × way ${value(maps.gradient)}   summed ${value(maps.sum)}`;
+    write(this.#reading, `${place}\n${values}`);
   }
 }
 

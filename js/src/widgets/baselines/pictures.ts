@@ -54,3 +54,8 @@ export function valueUnder(map: Plane, spot: Spot, size: readonly [number, numbe
 export function columnsFor(count: number): number {
   return count > 6 ? 4 : count > 4 ? 3 : Math.max(2, count);
 }
+
+/** "#rrggbb" of a pixel of a picture `(h, w, 3)`. */
+export function hex(data: ArrayLike<number>, pixel: number): string {
+  return `#${[0, 1, 2].map((c) => data[3 * pixel + c]!.toString(16).padStart(2, "0")).join("")}`;
+}

@@ -6,7 +6,7 @@ import { Pane, type Spot } from "../../ui/pane";
 import { type BaselineCanvas, frameOf } from "./canvas";
 import { hatch } from "./hatch";
 import type { Known } from "./known";
-import { showPicture } from "./pictures";
+import { hex, showPicture } from "./pictures";
 
 export class Preview {
   readonly element: HTMLElement;
@@ -128,8 +128,7 @@ export class Preview {
   #color(): string | null {
     const picture = this.#known?.frames.get("input")?.arrays.picture;
     if (!picture || !this.#spot) return null;
-    const at = 3 * (this.#spot.y * picture.shape[1]! + this.#spot.x);
-    return `#${[0, 1, 2].map((c) => picture.data[at + c]!.toString(16).padStart(2, "0")).join("")}`;
+    return hex(picture.data, this.#spot.y * picture.shape[1]! + this.#spot.x);
   }
 
   #say(): void {

@@ -47,7 +47,7 @@ export class ReferencesTab implements Tab {
   #caption = h("span", {});
   #thumbs = h("div", { class: "xw-bl-thumbs", role: "list", "aria-label": "References" });
   #pictures: { pane: Pane; element: HTMLElement }[] = [];
-  #curve = new Curve("Estimated error of the mean, in percent of its size", (place) => this.#look(place + 1));
+  #curve = new Curve("Estimated error of the mean", (place) => this.#look(place + 1));
   #figures = h("p", { class: "xw-bl-note" });
   #range = h("input", {
     type: "range",
@@ -69,7 +69,7 @@ export class ReferencesTab implements Tab {
     const right = h(
       "div",
       { class: "xw-bl-joined" },
-      h("div", { class: "xw-bl-caption" }, "The references, in the order in which they join"),
+      h("div", { class: "xw-bl-caption" }, "In the order in which they join"),
       this.#thumbs,
       this.#curve.element,
       this.#figures,
@@ -186,7 +186,7 @@ export class ReferencesTab implements Tab {
     const gap = this.#frame?.arrays.gaps?.data[shown - 1];
     const error = this.#curve.values[shown - 1];
     const words = [
-      error !== undefined && Number.isFinite(error) ? `estimated error ±${share(error)}` : "",
+      error !== undefined && Number.isFinite(error) ? `error ±${share(error)}` : "",
       gap !== undefined && Number.isFinite(gap) ? `completeness gap ${share(gap)}` : "",
     ];
     write(this.#figures, words.filter(Boolean).join(" · "));
