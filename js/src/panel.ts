@@ -25,8 +25,10 @@ export function panel<S extends View>(
       },
       render({ model, el }: { model: PanelModel; el: HTMLElement }) {
         const view = make(client, model, el, common);
+        client.appeared();
         return () => {
           view.dispose();
+          client.left();
           el.replaceChildren();
         };
       },

@@ -168,6 +168,7 @@ export class FakeKernel {
       methods: METHODS,
       baselines: this.options.baselines ?? BASELINES,
       images: [...this.images],
+      waits: false,
     });
   }
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from .. import render
 from ..errors import ParameterError, XaiWidgetsError, did_you_mean
+from . import lifetime
 from .scene import Scene
 from .selection import KEYS, Follow
 
@@ -173,7 +174,8 @@ def close_all(*widgets: Any) -> None:
 
 
 def with_picture(bundle: Any, panel: Any) -> Any:
-    """Add the panel's picture to what the notebook saves, where its owner asked for that."""
+    """Return what the notebook is given of a panel; its picture too, where its owner asked for that."""
+    lifetime.seen(panel.scene)  # a page asks for the picture in order to show it
     if bundle is None or not panel.persist:
         return bundle
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})

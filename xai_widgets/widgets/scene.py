@@ -25,7 +25,7 @@ from ..model import targets
 from ..model.handle import Model, Prediction
 from ..model.layers import Layer, LayerTree
 from ..results import Explanation
-from . import ahead, topics
+from . import ahead, lifetime, topics
 from .selection import KEYS, Selection
 
 # Shared by all scenes of the kernel: a cell that is run thirty times makes thirty scenes, which ipywidgets
@@ -57,6 +57,7 @@ class Scene:
     """
 
     def __init__(self, model: Model | nn.Module, pictures: Any, **values: Any) -> None:
+        lifetime.make_room()
         self.model = model if isinstance(model, Model) else Model(model)
         self.pictures: list[Picture] = images.load_all(pictures)
         self.channel = ipywidgets.Widget()
@@ -73,6 +74,7 @@ class Scene:
             self._check, **(first | {k: v for k, v in values.items() if v is not None})
         )
         self.selection.observe(self._announce, names=list(KEYS))
+        lifetime.unseen(self)
 
     # -- what it holds --------------------------------------------------------------------------------
 
@@ -213,13 +215,22 @@ class Scene:
             return
         client = message["client"]
         if message["type"] == "hello":
-            self.session.tell(self._welcome(client))
+            self._try(client, "hello", 0, lambda: self.session.tell(self._welcome(client)))
+        elif message["type"] == "shown":
+            lifetime.seen(self)
+        elif message["type"] == "gone":
+            self.session.forget(client)
+            lifetime.unseen(self)
+            self.session.tell({"type": "roll"})
         elif message["type"] == "ack":
             self.session.ack(client, message["topic"])
         elif message["type"] == "cancel":
             self.session.cancel(client, message["topic"])
         elif message["type"] == "request":
             self._try(client, message["topic"], message["seq"], lambda: self.ask(message))
+        elif message["type"] == "again":
+            if not self.session.goes_on(client, message["topic"], message["seq"]):
+                self._try(client, message["topic"], message["seq"], lambda: self.ask(message))
         elif message["type"] == "select":
             values = message["values"]
             self._try(client, "select", 0, lambda: self._select(client, values))
@@ -227,7 +238,7 @@ class Scene:
             name = message["name"]
             self._try(client, "add", 0, lambda: self._add(client, bytes(buffers[0]), name))
 
-    def ask(self, request: messages.Request) -> None:
+    def ask(self, request: messages.Request | messages.Again) -> None:
         """Answer a wish for a topic.
 
         Raises:
@@ -274,6 +285,8 @@ class Scene:
             ],
             "baselines": baselines.schemas(),
             "images": self._images(),
+            # On a subshell it is heard while a cell runs; on the main thread it has to wait for the cell.
+            "waits": threading.current_thread() is threading.main_thread(),
         }
 
     def _images(self) -> list[dict[str, Any]]:

@@ -45,6 +45,11 @@ const BLANK: Values = {
   seed: 0,
 };
 
+const GREETING_MS = 5000;
+const GONE = { type: "KernelGone", message: "The kernel is gone.", hint: "Run the cell again." };
+const WAITS = "Waiting for the running cell";
+const SILENT = "Kernel busy or disconnected";
+
 interface Wish {
   seq: number;
   params: Params;
@@ -60,6 +65,10 @@ export class Client implements Listener {
   #welcomes = new Set<(welcome: Welcome) => void>();
   #selects = new Set<(values: Values, changed: Set<keyof Values>) => void>();
   #mirrors: (() => void)[] = [];
+  /** The data channel is not there. */
+  #lost = false;
+  #views = 0;
+  #greeting: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
 
   static connect(model: PanelModel): Client {
@@ -114,7 +123,11 @@ export class Client implements Listener {
           this.#wishes.delete(name);
           this.#post({ type: "cancel", client: this.id, topic: name });
         },
+        again: (name, seq, params) =>
+          this.#post({ type: "again", client: this.id, topic: name, seq, params }),
         cached: (name, params) => this.#hub?.cache.get(name, params),
+        gone: () => (this.#lost || this.#hub?.alive === false ? GONE : null),
+        silent: () => (this.welcome?.waits ? WAITS : SILENT),
       });
       this.#feeds.set(topic, feed);
     }
@@ -125,8 +138,29 @@ export class Client implements Listener {
     this.model.send({ type: "add", client: this.id, name }, undefined, [bytes]);
   }
 
+  get shown(): boolean {
+    return this.#views > 0;
+  }
+
+  /** The panel has one more view in this page. */
+  appeared(): void {
+    this.#views += 1;
+    if (this.#views === 1) this.rolled();
+  }
+
+  /** The panel has one view less; without any, nothing is wished. */
+  left(): void {
+    this.#views -= 1;
+    if (this.shown) return;
+    this.#wishes.clear();
+    for (const feed of this.#feeds.values()) feed.rest();
+    this.#post({ type: "gone", client: this.id });
+    this.#hub?.left();
+  }
+
   dispose(): void {
     this.#closed = true;
+    if (this.#greeting !== null) clearTimeout(this.#greeting);
     this.#hub?.listeners.delete(this);
     this.#send.drop();
     this.#tell.flush();
@@ -161,6 +195,17 @@ export class Client implements Listener {
     for (const feed of this.#feeds.values()) feed.again();
   }
 
+  lived(alive: boolean): void {
+    for (const feed of this.#feeds.values()) {
+      if (alive) feed.again();
+      else feed.gone();
+    }
+  }
+
+  rolled(): void {
+    if (this.shown) this.#post({ type: "shown", client: this.id });
+  }
+
   // -- to the kernel --------------------------------------------------------------------------------
 
   async #join(): Promise<void> {
@@ -169,8 +214,8 @@ export class Client implements Listener {
     try {
       channel = (await this.model.widget_manager.get_model(reference)) as ChannelModel;
     } catch {
-      for (const feed of this.#feeds.values())
-        feed.stale("The kernel that drew this is gone. Run the cell again.");
+      this.#lost = true;
+      this.lived(false);
       return;
     }
     if (this.#closed) return;
@@ -179,10 +224,18 @@ export class Client implements Listener {
     if (this.#hub.welcome) {
       this.selected(this.#hub.values ?? BLANK, new Set(KEYS));
       this.greeted(this.#hub.welcome);
-    } else if (Date.now() - this.#hub.asked > 5000) {
-      this.#hub.asked = Date.now();
+    } else this.#greet();
+  }
+
+  /** Ask for the greeting, one panel for all of a page, until it comes: the message may be lost on its way. */
+  #greet(): void {
+    const hub = this.#hub;
+    if (!hub || hub.welcome || this.#closed) return;
+    if (Date.now() - hub.asked >= GREETING_MS) {
+      hub.asked = Date.now();
       this.#post({ type: "hello", client: this.id });
     }
+    this.#greeting = setTimeout(() => this.#greet(), GREETING_MS);
   }
 
   /** Keep the model's own traits equal to the selection, whoever changes them (Python, or a jslink). */

@@ -12,6 +12,8 @@ import type { FromKernel, Values, Welcome } from "./messages";
 import { canonical, isFromKernel } from "./messages";
 
 export interface ChannelModel {
+  /** Whether there is a kernel behind it, where the host says so. */
+  comm_live?: boolean;
   on(event: string, fn: (...args: never[]) => void): void;
   off(event: string, fn: (...args: never[]) => void): void;
 }
@@ -23,6 +25,11 @@ export interface Listener {
   selected(values: Values, changed: Set<keyof Values>): void;
   arrived(message: FromKernel, frame: Frame | null): void;
   reset(): void;
+  /** The kernel is gone, or there again. */
+  lived(alive: boolean): void;
+  /** Say whether somebody sees the panel in this page. */
+  rolled(): void;
+  readonly shown: boolean;
 }
 
 const KEY = Symbol.for("xai_widgets.hub");
@@ -40,10 +47,22 @@ export class Hub {
     return holder[KEY];
   }
 
-  private constructor(channel: ChannelModel) {
+  private constructor(private readonly channel: ChannelModel) {
     channel.on("msg:custom", (content: unknown, buffers: unknown) => {
       this.receive(content, Array.isArray(buffers) ? buffers : []);
     });
+    channel.on("comm_live_update", () => {
+      for (const listener of [...this.listeners]) listener.lived(this.alive);
+    });
+  }
+
+  get alive(): boolean {
+    return this.channel.comm_live !== false;
+  }
+
+  /** The last view in the page may be gone: nobody looks at the frames then, and they are sent again. */
+  left(): void {
+    if (![...this.listeners].some(({ shown }) => shown)) this.cache.clear();
   }
 
   receive(content: unknown, buffers: readonly (DataView | ArrayBuffer)[]): void {
@@ -51,6 +70,7 @@ export class Hub {
     if (content.type === "welcome") this.greet(content);
     else if (content.type === "state") this.restate(content);
     else if (content.type === "reset") this.reset();
+    else if (content.type === "roll") for (const listener of [...this.listeners]) listener.rolled();
     else this.spread(content, buffers);
   }
 

@@ -65,6 +65,8 @@ export interface Welcome {
   methods: MethodSchema[];
   baselines: BaselineSchema[];
   images: ImageEntry[];
+  /** The kernel hears its views only when no cell runs. */
+  waits: boolean;
 }
 
 export interface ArrayHead {
@@ -132,10 +134,16 @@ export interface ResetMessage {
   type: "reset";
 }
 
+/** A view is gone: pages that still show one say so. */
+export interface RollMessage {
+  type: "roll";
+}
+
 export type FromKernel =
   | Welcome
   | StateMessage
   | ResetMessage
+  | RollMessage
   | FrameMessage
   | ProgressMessage
   | DoneMessage
@@ -146,9 +154,11 @@ export type ToKernel =
   | { type: "hello"; client: string }
   | { type: "select"; client: string; values: Partial<Values> }
   | { type: "request"; client: string; topic: string; seq: number; params: Params }
+  | { type: "again"; client: string; topic: string; seq: number; params: Params }
   | { type: "cancel"; client: string; topic: string }
   | { type: "ack"; client: string; topic: string; seq: number }
   | { type: "add"; client: string; name: string }
+  | { type: "shown" | "gone"; client: string }
   | { type: "nudge" };
 
 /** The same text for the same params, whatever the order of their keys. */
@@ -172,6 +182,7 @@ export function isFromKernel(content: unknown): content is FromKernel {
     case "state":
       return typeof message.values === "object" && message.values !== null;
     case "reset":
+    case "roll":
       return true;
     case "frame":
       return addressed(message) && Array.isArray(message.arrays) && typeof message.step === "object";
