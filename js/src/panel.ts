@@ -17,14 +17,14 @@ export function panel<S extends View>(
     return {
       initialize({ model }: { model: PanelModel }) {
         client = Client.connect(model);
-        common = shared(model);
+        common = shared(client.steady(model));
         return () => {
           common.dispose();
           client.dispose();
         };
       },
       render({ model, el }: { model: PanelModel; el: HTMLElement }) {
-        const view = make(client, model, el, common);
+        const view = make(client, client.steady(model), el, common);
         client.appeared();
         return () => {
           view.dispose();

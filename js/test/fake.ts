@@ -175,7 +175,7 @@ export class FakeKernel {
   /** The selection changed: by a client, or (as from Python) by the kernel. */
   state(values: Partial<Values>, origin = "kernel"): void {
     this.selection = { ...this.selection, ...values };
-    this.emit({ type: "state", origin, values });
+    this.emit({ type: "state", origin, values, heard: values });
   }
 
   emit(content: object, buffers: DataView[] = []): void {

@@ -299,6 +299,52 @@ class Notebook:
         errors = self.errors()
         assert not errors, "\n".join(errors)
 
+    def show(self, *cells: str, seconds: float = 120, hidden: bool = False) -> Page:
+        """Put these cells in the place of all others, run them, and return the page; the kernel is kept.
+
+        Args:
+            cells: their code.
+            seconds: how long they may run.
+            hidden: whether their outputs are collapsed before anything is in them.
+
+        Raises:
+            AssertionError: a cell raised, with its traceback, or they were not done in time.
+        """
+        metadata = {"jupyter": {"outputs_hidden": True}} if hidden else {}
+        self.page.evaluate(
+            """([sources, metadata]) => {
+              const { sharedModel } = xwPanel.content.model;
+              const old = sharedModel.cells.length;
+              const cells = sources.map((source) => ({ cell_type: "code", source, metadata, outputs: [] }));
+              sharedModel.insertCells(old, cells);
+              sharedModel.deleteCellRange(0, old);
+            }""",
+            [list(cells), metadata],
+        )
+        self.run_all(seconds)
+        return self.page
+
+    def start(self, code: str) -> None:
+        """Begin to run code in the page's kernel, as a cell does, and don't wait for its end."""
+        self.page.evaluate(
+            """(code) => {
+              const { kernel } = xwPanel.sessionContext.session;
+              window.xwRunning = true;
+              kernel.requestExecute({ code, store_history: false, allow_stdin: false }).done.finally(() => {
+                window.xwRunning = false;
+              });
+            }""",
+            code,
+        )
+
+    def running(self) -> bool:
+        """Return whether what was started still runs."""
+        return bool(self.page.evaluate("window.xwRunning"))
+
+    def finish(self, seconds: float = 60) -> None:
+        """Wait until what was started has ended."""
+        self.page.wait_for_function("() => !window.xwRunning", timeout=seconds * 1000)
+
     def errors(self) -> list[str]:
         """Return the tracebacks that stand under the cells."""
         found: list[str] = self.page.evaluate(

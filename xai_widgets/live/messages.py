@@ -60,6 +60,8 @@ class State(TypedDict):
     type: Literal["state"]
     origin: str
     values: Params
+    heard: NotRequired[Params]
+    """What the origin wished, whether it was followed or not."""
     images: NotRequired[list[Params]]
 
 
@@ -192,6 +194,14 @@ class Add(TypedDict):
     name: str
 
 
+class Traits(TypedDict):
+    """A person changed what only the browser needs: what the host's synchronisation of traits may lose."""
+
+    type: Literal["traits"]
+    client: str
+    values: Params
+
+
 class Shown(TypedDict):
     """A panel has a view now."""
 
@@ -206,7 +216,7 @@ class Gone(TypedDict):
     client: str
 
 
-FromBrowser = Hello | Select | Request | Again | Cancel | Ack | Add | Shown | Gone
+FromBrowser = Hello | Select | Request | Again | Cancel | Ack | Add | Traits | Shown | Gone
 
 _SHAPES: dict[str, type] = {
     "hello": Hello,
@@ -216,6 +226,7 @@ _SHAPES: dict[str, type] = {
     "cancel": Cancel,
     "ack": Ack,
     "add": Add,
+    "traits": Traits,
     "shown": Shown,
     "gone": Gone,
 }

@@ -111,7 +111,7 @@ class Session:
         self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower))
 
     def goes_on(self, client: str, topic: str, seq: int) -> bool:
-        """A view heard nothing of a request for a while: say how far it is; return False where it must ask anew.
+        """A view heard nothing of a request for a while: say how far it is, and return whether it goes on.
 
         What was on its way to it is lost, or its word that it came: nothing waits for that any longer.
         """

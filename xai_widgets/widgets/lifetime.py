@@ -58,7 +58,7 @@ def make_room() -> None:
 
 
 def _let_go(scene: "Scene") -> Iterator["weakref.ref[Any]"]:
-    """Take a scene's widgets out of all that holds them unasked, and yield them, so that they can be put back."""
+    """Take a scene's widgets out of all that holds them unasked; yield them, to be put back."""
     scene.session.rest()
     _forget_results(scene)
     for widget in list(registry._instances.values()):
@@ -77,7 +77,7 @@ def _forget_results(scene: "Scene") -> None:
     def ours(value: object) -> bool:
         return isinstance(value, ipywidgets.Widget) and getattr(value, "scene", None) is scene
 
-    for names in (shell.user_ns.get("_oh", {}), shell.user_ns):
+    for names in (shell.user_ns.get("_oh", {}), shell.user_ns, shell.user_ns_hidden):
         for name, value in list(names.items()):
             if (isinstance(name, int) or _RESULT.fullmatch(name)) and ours(value):
                 del names[name]

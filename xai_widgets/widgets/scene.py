@@ -208,10 +208,9 @@ class Scene:
 
     # -- what it answers ------------------------------------------------------------------------------
 
-    def receive(self, content: object, buffers: list[memoryview]) -> None:
+    def receive(self, message: messages.FromBrowser, buffers: list[memoryview]) -> None:
         """Take a message of a panel. Short: check, enqueue, return."""
-        message = messages.read(content)
-        if message is None or self.session.closed:
+        if self.session.closed:
             return
         client = message["client"]
         if message["type"] == "hello":
@@ -219,9 +218,7 @@ class Scene:
         elif message["type"] == "shown":
             lifetime.seen(self)
         elif message["type"] == "gone":
-            self.session.forget(client)
-            lifetime.unseen(self)
-            self.session.tell({"type": "roll"})
+            self._left(client)
         elif message["type"] == "ack":
             self.session.ack(client, message["topic"])
         elif message["type"] == "cancel":
@@ -295,11 +292,19 @@ class Scene:
             for picture in self.pictures
         ]
 
+    def _left(self, client: str) -> None:
+        self.session.forget(client)
+        lifetime.unseen(self)  # unless another view answers
+        self.session.tell({"type": "roll"})
+
     def _select(self, client: str, values: dict[str, Any]) -> None:
-        with self._speaking_for(client):
-            for key in KEYS:
-                if key in values:
-                    setattr(self.selection, key, values[key])
+        try:
+            with self._speaking_for(client):
+                for key in KEYS:
+                    if key in values:
+                        setattr(self.selection, key, values[key])
+        finally:  # refused or not: what is not confirmed would be told again
+            self.session.tell({"type": "state", "origin": client, "values": {}, "heard": values})
 
     def _add(self, client: str, data: bytes, name: str) -> None:
         self.selection.image = self.add(data, name)

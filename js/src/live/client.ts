@@ -46,6 +46,8 @@ const BLANK: Values = {
 };
 
 const GREETING_MS = 5000;
+const RETELL_MS = 2000;
+const LONGEST_RETELL_MS = 8000;
 const GONE = { type: "KernelGone", message: "The kernel is gone.", hint: "Run the cell again." };
 const WAITS = "Waiting for the running cell";
 const SILENT = "Kernel busy or disconnected";
@@ -61,7 +63,7 @@ export class Client implements Listener {
   #feeds = new Map<string, Feed>();
   #wishes = new Map<string, Wish>();
   #send: Latest<true>;
-  #tell: Latest<Partial<Values>>;
+  #tell: Latest<true>;
   #welcomes = new Set<(welcome: Welcome) => void>();
   #selects = new Set<(values: Values, changed: Set<keyof Values>) => void>();
   #mirrors: (() => void)[] = [];
@@ -69,6 +71,7 @@ export class Client implements Listener {
   #lost = false;
   #views = 0;
   #greeting: ReturnType<typeof setTimeout> | null = null;
+  #retelling: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
 
   static connect(model: PanelModel): Client {
@@ -80,10 +83,7 @@ export class Client implements Listener {
 
   private constructor(private readonly model: PanelModel) {
     this.#send = new Latest(() => this.#flush());
-    this.#tell = new Latest<Partial<Values>>(
-      (values) => this.#post({ type: "select", client: this.id, values }),
-      (older, newer) => ({ ...older, ...newer }),
-    );
+    this.#tell = new Latest(() => this.#select());
     for (const key of KEYS) this.#mirror(key);
   }
 
@@ -97,7 +97,7 @@ export class Client implements Listener {
 
   /** Change the selection: at once for every panel of the session in this page, then for the kernel. */
   select(values: Partial<Values>): void {
-    if (this.#hub?.select(values)) this.#tell.push(values);
+    if (this.#hub?.wish(values)) this.#tell.push(true);
   }
 
   onWelcome(fn: (welcome: Welcome) => void): () => void {
@@ -134,6 +134,27 @@ export class Client implements Listener {
     return feed;
   }
 
+  /** The model for a view: what is set goes to Python a second way, for a host's synchronisation can jam. */
+  steady(model: PanelModel): PanelModel {
+    let values: Record<string, unknown> = {};
+    return {
+      get: (name) => model.get(name),
+      set(name, value) {
+        values[name] = value;
+        model.set(name, value);
+      },
+      save_changes: () => {
+        model.save_changes();
+        this.#post({ type: "traits", client: this.id, values });
+        values = {};
+      },
+      on: (event, fn) => model.on(event, fn),
+      off: (event, fn) => model.off(event, fn),
+      send: (...message) => model.send(...message),
+      widget_manager: model.widget_manager,
+    };
+  }
+
   addImage(name: string, bytes: ArrayBuffer): void {
     this.model.send({ type: "add", client: this.id, name }, undefined, [bytes]);
   }
@@ -160,7 +181,7 @@ export class Client implements Listener {
 
   dispose(): void {
     this.#closed = true;
-    if (this.#greeting !== null) clearTimeout(this.#greeting);
+    for (const timer of [this.#greeting, this.#retelling]) if (timer !== null) clearTimeout(timer);
     this.#hub?.listeners.delete(this);
     this.#send.drop();
     this.#tell.flush();
@@ -238,12 +259,27 @@ export class Client implements Listener {
     this.#greeting = setTimeout(() => this.#greet(), GREETING_MS);
   }
 
+  /** Tell the kernel of the selection, and again until it has confirmed it. */
+  #select(patience = RETELL_MS): void {
+    const hub = this.#hub;
+    if (!hub || Object.keys(hub.untold).length === 0) return;
+    this.#post({ type: "select", client: this.id, values: hub.untold });
+    if (this.#retelling !== null) clearTimeout(this.#retelling);
+    if (this.#closed || !hub.alive) return;
+    this.#retelling = setTimeout(() => {
+      hub.overdue = Object.keys(hub.untold).length > 0;
+      this.#select(Math.min(LONGEST_RETELL_MS, 2 * patience));
+    }, patience);
+  }
+
   /** Keep the model's own traits equal to the selection, whoever changes them (Python, or a jslink). */
   #mirror(key: keyof Values): void {
     const changed = () => {
       const value = this.model.get(key);
-      if (value !== undefined && canonical(value) !== canonical(this.values[key]))
-        this.select({ [key]: value });
+      if (value === undefined || canonical(value) === canonical(this.values[key])) return;
+      // After a lost connection the host puts the kernel's state in place, which has not heard of a wish.
+      if (this.#hub?.behind(key, value)) this.model.set(key, this.values[key]);
+      else this.select({ [key]: value });
     };
     this.model.on(`change:${key}`, changed);
     this.#mirrors.push(() => this.model.off(`change:${key}`, changed));

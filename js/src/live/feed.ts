@@ -135,7 +135,7 @@ export class Feed {
     const failure = this.host.gone();
     if (failure === null || this.#params === null) return false;
     this.#hush();
-    const note = `${failure.message} ${failure.hint}`;
+    const note = "Kernel gone: run the cell again";
     this.#set({ ...this.#status, phase: "stale", note, failure });
     return true;
   }

@@ -40,6 +40,11 @@ export class Hub {
   welcome: Welcome | null = null;
   values: Values | null = null;
   asked = 0;
+  /** What a person wished and the kernel has not confirmed: the message may be lost. */
+  untold: Partial<Values> = {};
+  /** Whether a confirmation is overdue. */
+  overdue = false;
+  #before: Partial<Values> = {};
 
   static of(channel: ChannelModel): Hub {
     const holder = channel as ChannelModel & { [KEY]?: Hub };
@@ -101,6 +106,28 @@ export class Hub {
     return true;
   }
 
+  /** What a person wishes: the selection of the page at once, and to be told to the kernel. */
+  wish(values: Partial<Values>): boolean {
+    const before = this.values;
+    if (!this.select(values)) return false;
+    const fresh = Object.keys(values).filter((key) => !(key in this.untold)) as (keyof Values)[];
+    for (const key of fresh) Object.assign(this.#before, { [key]: before?.[key] });
+    this.untold = { ...this.untold, ...values };
+    return true;
+  }
+
+  /** Whether a value is what the kernel knows, as long as it has not heard of a person's wish. */
+  behind(key: keyof Values, value: unknown): boolean {
+    return this.overdue && key in this.untold && canonical(value) === canonical(this.#before[key]);
+  }
+
+  private confirm(heard: Partial<Values>): void {
+    const open = Object.entries(this.untold) as [keyof Values, unknown][];
+    const left = open.filter(([key, value]) => canonical(value) !== canonical(heard[key]));
+    this.untold = Object.fromEntries(left);
+    if (left.length === 0) this.overdue = false;
+  }
+
   private greet(welcome: Welcome): void {
     const first = this.values === null;
     this.values ??= welcome.selection;
@@ -126,5 +153,6 @@ export class Hub {
     }
     // Our own wishes come back after we have moved on: following them would make a slider jump.
     if (!ours) this.select(state.values);
+    else this.confirm(state.heard ?? {});
   }
 }

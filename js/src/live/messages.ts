@@ -126,6 +126,8 @@ export interface StateMessage {
   /** The client whose wish it was, or "kernel". */
   origin: string;
   values: Partial<Values>;
+  /** What the origin wished, whether it was followed or not. */
+  heard?: Partial<Values>;
   images?: ImageEntry[];
 }
 
@@ -158,6 +160,7 @@ export type ToKernel =
   | { type: "cancel"; client: string; topic: string }
   | { type: "ack"; client: string; topic: string; seq: number }
   | { type: "add"; client: string; name: string }
+  | { type: "traits"; client: string; values: Record<string, unknown> }
   | { type: "shown" | "gone"; client: string }
   | { type: "nudge" };
 
