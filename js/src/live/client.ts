@@ -6,6 +6,7 @@ import { type ChannelModel, Hub, type Listener } from "./hub";
 import { Latest, soon } from "./latest";
 import type { FromKernel, Params, ToKernel, Values, Welcome } from "./messages";
 import { canonical } from "./messages";
+import { tell } from "./tell";
 
 export type { Frame, Tensor } from "./codec";
 export type { Phase, Status } from "./feed";
@@ -194,12 +195,12 @@ export class Client implements Listener {
   // -- what the hub tells ---------------------------------------------------------------------------
 
   greeted(welcome: Welcome): void {
-    for (const fn of [...this.#welcomes]) fn(welcome);
+    tell(this.#welcomes, welcome);
   }
 
   selected(values: Values, changed: Set<keyof Values>): void {
     for (const key of changed) if (this.model.get(key) !== undefined) this.model.set(key, values[key]);
-    for (const fn of [...this.#selects]) fn(values, changed);
+    tell(this.#selects, values, changed);
   }
 
   arrived(message: FromKernel, frame: Frame | null): void {

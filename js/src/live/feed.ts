@@ -3,6 +3,7 @@
 import type { Frame } from "./codec";
 import type { Failure, FromKernel, Params } from "./messages";
 import { canonical } from "./messages";
+import { tell } from "./tell";
 
 export type Phase = "idle" | "waiting" | "refining" | "done" | "cancelled" | "error" | "stale";
 
@@ -102,7 +103,7 @@ export class Feed {
 
   onFrame(fn: (frame: Frame) => void): () => void {
     this.#frames.add(fn);
-    if (this.#frame) fn(this.#frame);
+    if (this.#frame) tell([fn], this.#frame);
     return () => this.#frames.delete(fn);
   }
 
@@ -191,12 +192,12 @@ export class Feed {
 
   #emit(frame: Frame): void {
     this.#frame = frame;
-    for (const fn of [...this.#frames]) fn(frame);
+    tell(this.#frames, frame);
   }
 
   #set(status: Status): void {
     if (status.phase === "done" || status.phase === "error" || status.phase === "cancelled") this.#hush();
     this.#status = status;
-    for (const fn of [...this.#statuses]) fn(status);
+    tell(this.#statuses, status);
   }
 }

@@ -10,6 +10,7 @@ import type { Frame } from "./codec";
 import { decodeFrame } from "./codec";
 import type { FromKernel, Values, Welcome } from "./messages";
 import { canonical, isFromKernel } from "./messages";
+import { tell } from "./tell";
 
 export interface ChannelModel {
   /** Whether there is a kernel behind it, where the host says so. */
@@ -56,9 +57,7 @@ export class Hub {
     channel.on("msg:custom", (content: unknown, buffers: unknown) => {
       this.receive(content, Array.isArray(buffers) ? buffers : []);
     });
-    channel.on("comm_live_update", () => {
-      for (const listener of [...this.listeners]) listener.lived(this.alive);
-    });
+    channel.on("comm_live_update", () => this.each((listener) => listener.lived(this.alive)));
   }
 
   get alive(): boolean {
@@ -75,7 +74,7 @@ export class Hub {
     if (content.type === "welcome") this.greet(content);
     else if (content.type === "state") this.restate(content);
     else if (content.type === "reset") this.reset();
-    else if (content.type === "roll") for (const listener of [...this.listeners]) listener.rolled();
+    else if (content.type === "roll") this.each((listener) => listener.rolled());
     else this.spread(content, buffers);
   }
 
@@ -90,7 +89,7 @@ export class Hub {
       }
       this.cache.put(frame);
     }
-    for (const listener of [...this.listeners]) listener.arrived(content, frame);
+    this.each((listener) => listener.arrived(content, frame));
   }
 
   select(values: Partial<Values>): boolean {
@@ -101,8 +100,9 @@ export class Hub {
         changed.add(key);
     }
     if (changed.size === 0) return false;
-    this.values = { ...this.values, ...values };
-    for (const listener of [...this.listeners]) listener.selected(this.values, changed);
+    const all = { ...this.values, ...values };
+    this.values = all;
+    this.each((listener) => listener.selected(all, changed));
     return true;
   }
 
@@ -130,26 +130,32 @@ export class Hub {
 
   private greet(welcome: Welcome): void {
     const first = this.values === null;
-    this.values ??= welcome.selection;
+    const values = this.values ?? welcome.selection;
+    this.values = values;
     this.welcome = welcome;
-    const all = new Set(Object.keys(this.values) as (keyof Values)[]);
-    for (const listener of [...this.listeners]) {
-      if (first) listener.selected(this.values, all);
+    const all = new Set(Object.keys(values) as (keyof Values)[]);
+    this.each((listener) => {
+      if (first) listener.selected(values, all);
       listener.greeted(welcome);
-    }
+    });
     this.select(welcome.selection);
+  }
+
+  private each(fn: (listener: Listener) => void): void {
+    tell([...this.listeners].map((listener) => () => fn(listener)));
   }
 
   private reset(): void {
     this.cache.clear();
-    for (const listener of [...this.listeners]) listener.reset();
+    this.each((listener) => listener.reset());
   }
 
   private restate(state: Extract<FromKernel, { type: "state" }>): void {
     const ours = [...this.listeners].some((listener) => listener.id === state.origin);
     if (state.images && this.welcome) {
-      this.welcome = { ...this.welcome, images: state.images };
-      for (const listener of [...this.listeners]) listener.greeted(this.welcome);
+      const welcome = { ...this.welcome, images: state.images };
+      this.welcome = welcome;
+      this.each((listener) => listener.greeted(welcome));
     }
     // Our own wishes come back after we have moved on: following them would make a slider jump.
     if (!ours) this.select(state.values);
