@@ -236,7 +236,7 @@ def _bundles() -> Iterator[Finding]:
     if empty:
         yield Finding("bundles", "fail", f"{', '.join(empty)} empty", remedy)
     elif large:
-        yield Finding("bundles", "warn", text, f"{', '.join(large)}: over {BUNDLE_LIMIT // 1000} kB.")
+        yield Finding("bundles", "warn", text, f"{', '.join(large)}: over {BUNDLE_LIMIT // 1024} KiB.")
     else:
         yield Finding("bundles", "ok", text)
 
