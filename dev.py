@@ -27,6 +27,8 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "xai-widgets.json"
 NOTEBOOK = ROOT / "notebooks" / "01-first-look.ipynb"
 OLDEST = (3, 11)
+KERNELS = ROOT / ".kernels"
+IPYKERNELS = ("6", "7.1")  # the browser's tests run on them too, beside the newest, which is in .venv
 # How to get a Chromium from the system, and what to do first.
 SYSTEMS: dict[str, list[list[str]]] = {
     "apt-get": [["update"], ["install", "-y", "--no-install-recommends", "chromium"]],
@@ -81,6 +83,7 @@ def check() -> int:
 def test() -> int:
     """Run every check, also after one has failed; pytest's closing line comes last."""
     set_up("test")
+    older_kernels()
     have_browser()  # without one the browser's tests say that they were skipped
     closing: list[str] = []
     checks: dict[str, Callable[[], int]] = {
@@ -150,6 +153,18 @@ def set_up(*extras: str) -> None:
         print(f"set up in {time.monotonic() - begin:.0f} s", flush=True)
     if npm("build"):
         raise SystemExit("The browser bundles could not be built; what node said stands above.")
+
+
+def older_kernels() -> None:
+    """Install the older ipykernels, each alone in a folder that its kernel looks into before `.venv`."""
+    for version in IPYKERNELS:
+        folder = KERNELS / version
+        if not (folder / "ipykernel").exists():
+            heading(f"fetch ipykernel {version}")
+            try:  # nest_asyncio: what older ones need and the newest does not
+                install(["--no-deps", "--target", str(folder), f"ipykernel=={version}.*", "nest_asyncio"])
+            except SystemExit:  # the tests for it say that they were skipped
+                print(f"ipykernel {version} could not be installed.", flush=True)
 
 
 def make_venv() -> None:

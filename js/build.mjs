@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
-const LIMIT = 60_000;
+const LIMIT = 60 * 1024;
 const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "src", "widgets");
 const target = join(here, "..", "xai_widgets", "widgets", "static");
@@ -40,11 +40,11 @@ if (process.argv.includes("--watch")) {
     files.set(basename(path), contents);
   }
   for (const [file, { length }] of [...files].sort()) {
-    console.log(`${file.padEnd(28)} ${(length / 1000).toFixed(1).padStart(6)} kB`);
+    console.log(`${file.padEnd(28)} ${(length / 1024).toFixed(1).padStart(6)} KiB`);
   }
   const large = [...files.keys()].filter((file) => files.get(file).length > LIMIT);
   if (large.length > 0) {
-    console.error(`larger than ${LIMIT / 1000} kB: ${large.join(", ")}`);
+    console.error(`larger than ${LIMIT / 1024} KiB: ${large.join(", ")}`);
     process.exit(1);
   }
   rmSync(target, { recursive: true, force: true });

@@ -17,7 +17,7 @@ from xai_widgets.errors import ParameterError
 
 GOLDEN = Path(__file__).parent / "golden"
 STOPS = {
-    name: entry["stops"]
+    name: [tuple(bytes.fromhex(stop)) for stop in entry["stops"].split()]
     for name, entry in json.loads(
         (Path(render.__file__).parent / "colormaps.json").read_text("utf-8")
     ).items()

@@ -41,7 +41,7 @@ def colormaps() -> dict[str, Colormap]:
     """Return every colour map by name, in the order in which an interface should offer them."""
     known = json.loads((Path(__file__).parent / "colormaps.json").read_text("utf-8"))
     return {
-        name: Colormap(name, entry["kind"], entry["label"], tuple(tuple(stop) for stop in entry["stops"]))
+        name: Colormap(name, entry["kind"], entry["label"], tuple(map(_rgb, entry["stops"].split())))
         for name, entry in known.items()
     }
 
@@ -199,6 +199,11 @@ def png_bytes(pixels: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _rgb(stop: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(stop)
+    return red, green, blue
 
 
 def _round(values: Floats) -> Pixels:

@@ -19,14 +19,15 @@ export function panel<S extends View>(
     return {
       initialize({ model }: { model: PanelModel }) {
         client = Client.connect(model);
-        common = shared(model);
+        common = shared(client.steady(model));
         return () => {
           common.dispose();
           client.dispose();
         };
       },
       render({ model, el }: { model: PanelModel; el: HTMLElement }) {
-        const view = make(client, model, el, common);
+        const view = make(client, client.steady(model), el, common);
+        client.appeared();
         // An Escape that meant nothing to the panel means: out of here.
         const off = listen(el, "keydown", (event) => {
           if (event.key === "Escape" && !event.defaultPrevented) leave(el);
@@ -34,6 +35,7 @@ export function panel<S extends View>(
         return () => {
           off();
           view.dispose();
+          client.left();
           el.replaceChildren();
         };
       },

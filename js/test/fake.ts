@@ -168,13 +168,14 @@ export class FakeKernel {
       methods: METHODS,
       baselines: this.options.baselines ?? BASELINES,
       images: [...this.images],
+      waits: false,
     });
   }
 
   /** The selection changed: by a client, or (as from Python) by the kernel. */
   state(values: Partial<Values>, origin = "kernel"): void {
     this.selection = { ...this.selection, ...values };
-    this.emit({ type: "state", origin, values });
+    this.emit({ type: "state", origin, values, heard: values });
   }
 
   emit(content: object, buffers: DataView[] = []): void {

@@ -25,6 +25,23 @@ def lab() -> Iterator[Lab]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def _desk(lab: Lab, browser: Browser) -> Iterator[Notebook]:
+    notebook = Notebook.open(lab, browser, ["import xai_widgets"], width=1200, height=1400)
+    yield notebook
+    notebook.close()
+
+
+@pytest.fixture
+def desk(_desk: Notebook) -> Iterator[Notebook]:
+    """One notebook for many tests, its kernel warm: what a test shows takes the place of what was shown."""
+    _desk.problems.clear()
+    yield _desk
+    if _desk.running():
+        _desk.interrupt()
+        _desk.finish()
+
+
 @pytest.fixture
 def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]]:
     """Open notebooks: `open_notebook(cells, width=1200, theme="dark")`; see `Notebook.open`.

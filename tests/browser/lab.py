@@ -164,6 +164,13 @@ class Lab:
         with direct.open(request, timeout=10) as answer:
             return bytes(answer.read())
 
+    def add_kernel(self, name: str, folder: Path) -> None:
+        """Offer a kernel that looks for its packages in a folder before it looks into the environment."""
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        python_path = os.pathsep.join([str(folder), str(ROOT)])
+        spec = {"argv": argv, "display_name": name, "language": "python", "env": {"PYTHONPATH": python_path}}
+        _write_json(self.home / "data" / "kernels" / name / "kernel.json", spec)
+
     def _wait(self) -> bytes:
         assert self.process is not None
         end = time.monotonic() + self.seconds
@@ -223,6 +230,8 @@ class Notebook:
         scale: float = 1,
         run: bool = True,
         seconds: float = 120,
+        kernel: str = "python3",
+        url: str | None = None,
     ) -> Self:
         """Write the cells into a notebook (or copy one), open it alone in a page, and run it.
 
@@ -236,17 +245,20 @@ class Notebook:
             scale: device pixels a CSS pixel, for sharp screenshots.
             run: whether to run all cells.
             seconds: how long loading, and then running, may take.
+            kernel: the name of the kernel.
+            url: another way to the server.
 
         Raises:
             AssertionError: a cell raised, with its traceback.
         """
         path = lab.folder / f"notebook-{next(cls._numbers)}.ipynb"
-        path.write_text(cells.read_text("utf-8") if isinstance(cells, Path) else _notebook(cells), "utf-8")
+        content = cells.read_text("utf-8") if isinstance(cells, Path) else _notebook(cells, kernel)
+        path.write_text(content, "utf-8")
         viewport: Any = {"width": width, "height": height}
         page = browser.new_page(viewport=viewport, device_scale_factor=scale)
         notebook = cls(page, path)
         page.set_default_timeout(seconds * 1000)
-        page.goto(f"{lab.url}/doc/workspaces/auto-{path.stem}/tree/{path.name}?token={lab.token}")
+        page.goto(f"{url or lab.url}/doc/workspaces/auto-{path.stem}/tree/{path.name}?token={lab.token}")
         notebook._ready(theme)
         if run:
             notebook.run_all(seconds)
@@ -299,6 +311,66 @@ class Notebook:
         errors = self.errors()
         assert not errors, "\n".join(errors)
 
+    def put(self, *cells: str, hidden: bool = False) -> None:
+        """Put these cells in the place of all others; `hidden` collapses their outputs before they run."""
+        metadata = {"jupyter": {"outputs_hidden": True}} if hidden else {}
+        self.page.evaluate(
+            """([sources, metadata]) => {
+              const { sharedModel } = xwPanel.content.model;
+              const old = sharedModel.cells.length;
+              const cells = sources.map((source) => ({ cell_type: "code", source, metadata, outputs: [] }));
+              sharedModel.insertCells(old, cells);
+              sharedModel.deleteCellRange(0, old);
+            }""",
+            [list(cells), metadata],
+        )
+
+    def show(self, *cells: str) -> Page:
+        """Put these cells in the place of all others and run them; the page and its kernel are kept.
+
+        Raises:
+            AssertionError: a cell raised, with its traceback, or they were not done in time.
+        """
+        self.put(*cells)
+        self.run_all()
+        return self.page
+
+    def add(self, cell: str) -> None:
+        """Put a cell below the others and run it."""
+        self.page.evaluate(
+            """async (source) => {
+              const { content } = xwPanel;
+              const place = content.model.sharedModel.cells.length;
+              content.model.sharedModel.insertCell(place, { cell_type: "code", source, outputs: [] });
+              content.activeCellIndex = place;
+              await jupyterapp.commands.execute("notebook:run-cell");
+            }""",
+            cell,
+        )
+        errors = self.errors()
+        assert not errors, "\n".join(errors)
+
+    def start(self, code: str) -> None:
+        """Begin to run code in the page's kernel, as a cell does, and don't wait for its end."""
+        self.page.evaluate(
+            """(code) => {
+              const { kernel } = xwPanel.sessionContext.session;
+              window.xwRunning = true;
+              kernel.requestExecute({ code, store_history: false, allow_stdin: false }).done.finally(() => {
+                window.xwRunning = false;
+              });
+            }""",
+            code,
+        )
+
+    def running(self) -> bool:
+        """Return whether what was started still runs."""
+        return bool(self.page.evaluate("window.xwRunning"))
+
+    def finish(self, seconds: float = 60) -> None:
+        """Wait until what was started has ended."""
+        self.page.wait_for_function("() => !window.xwRunning", timeout=seconds * 1000)
+
     def errors(self) -> list[str]:
         """Return the tracebacks that stand under the cells."""
         found: list[str] = self.page.evaluate(
@@ -336,6 +408,10 @@ class Notebook:
     def value(self, expression: str, seconds: float = 60) -> Any:
         """Return the value that a Python expression has in the page's kernel; it travels as JSON."""
         return json.loads(self.run(f"import json as _json; print(_json.dumps({expression}))", seconds))
+
+    def interrupt(self) -> None:
+        """Interrupt the kernel, as the button does."""
+        self.page.evaluate("async () => { await xwPanel.sessionContext.session.kernel.interrupt(); }")
 
     def restart_kernel(self) -> None:
         """Restart the kernel, without a dialog, and wait until it is idle."""
@@ -420,9 +496,9 @@ def _seen(page: Page) -> dict[str, str]:
     return found
 
 
-def _notebook(cells: Sequence[str]) -> str:
+def _notebook(cells: Sequence[str], name: str) -> str:
     cell: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    kernel = {"name": name, "display_name": name, "language": "python"}
     notebook = {
         "cells": [{**cell, "id": f"cell-{k}", "source": source} for k, source in enumerate(cells)],
         "metadata": {"kernelspec": kernel},

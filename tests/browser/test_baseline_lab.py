@@ -17,6 +17,7 @@ import xai_widgets as xw
 from xai_widgets import demo, render
 from xai_widgets.explain import trajectory
 from xai_widgets.inputs import images
+from xai_widgets.live import codec
 from xai_widgets.metrics import faithfulness
 compared = [{"name": "black"}, {"name": "white"}, {"name": "blur", "sigma": 4.0}]
 lab = xw.BaselineLab(demo.model(), demo.pictures(), baselines=compared, baseline="white")
@@ -72,8 +73,9 @@ def limit(page: Page, selector: str) -> float:
 
 
 def assert_map(notebook: Notebook, shown: np.ndarray, values: str, end: float) -> None:
-    """A canvas shows a map of Python's; two bytes a value may move a colour to its neighbour in the table."""
-    code = f"render.colorize({values}, limits=({-end}, {end})).tolist()"
+    """A canvas shows a map of Python's, with the two bytes a value that travel."""
+    sent = f"codec.unpack(codec.pack_signed('map', {values}))"
+    code = f"render.colorize({sent}, limits=({-end}, {end})).tolist()"
     expected = np.array(notebook.value(code), np.uint8).astype(int)
     assert len(np.unique(expected.reshape(-1, 3), axis=0)) > 20, "the map is not empty"
     assert np.abs(shown.astype(int) - expected).max() <= 12
@@ -129,13 +131,13 @@ def test_every_tab_paints_what_python_computes(notebook: Notebook) -> None:
     notebook.run("lab.share = 0.25")
     expect(view).to_have_attribute("data-share", "0.25")
     for number in range(3):
-        order = f"faithfulness.order(lab.comparison.maps[{number}])"
+        sent = f"codec.unpack(codec.pack_signed('map', lab.comparison.maps[{number}]))"
+        order = f"faithfulness.order({sent})"
         gone = f"np.isin(np.arange({order}.size), {order}[:round(0.25 * {order}.size)])"
         picture = "images.shown(lab.scene.pixels(0)[0]).reshape(-1, 3)"
         filled = f"np.where({gone}[:, None], lab.ablation.filled.reshape(-1, 3), {picture})"
         wanted = np.array(notebook.value(f"{filled}.tolist()"))
         shown = pixels(page, ".xw-pane-ablated", number).reshape(-1, 3)
-        # Equal values on the wire may be unequal in Python, and then stand in another order.
         assert np.mean((shown == wanted).all(axis=1)) > 0.995
     areas = [text.split()[1] for text in view.locator(".xw-bl-ablation .xw-number").all_text_contents()]
     expected = notebook.value("[*lab.ablation.areas.tolist(), lab.ablation.random_area]")

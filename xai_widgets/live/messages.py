@@ -50,6 +50,8 @@ class Welcome(TypedDict):
     methods: list[Params]
     baselines: list[Params]
     images: list[Params]
+    waits: bool
+    """Whether the kernel hears its views only when no cell runs."""
 
 
 class State(TypedDict):
@@ -58,6 +60,8 @@ class State(TypedDict):
     type: Literal["state"]
     origin: str
     values: Params
+    heard: NotRequired[Params]
+    """What the origin wished, whether it was followed or not."""
     images: NotRequired[list[Params]]
 
 
@@ -121,7 +125,13 @@ class Reset(TypedDict):
     type: Literal["reset"]
 
 
-ToBrowser = Welcome | State | Reset | Frame | Progress | Done | Error | Cancelled
+class Roll(TypedDict):
+    """A view is gone: pages that still show one say so."""
+
+    type: Literal["roll"]
+
+
+ToBrowser = Welcome | State | Reset | Roll | Frame | Progress | Done | Error | Cancelled
 
 
 class Hello(TypedDict):
@@ -143,6 +153,16 @@ class Request(TypedDict):
     """A view wishes to see something; newer wishes of the same topic replace it."""
 
     type: Literal["request"]
+    client: str
+    topic: str
+    seq: int
+    params: Params
+
+
+class Again(TypedDict):
+    """Nothing came of a request for a while: what it said, once more."""
+
+    type: Literal["again"]
     client: str
     topic: str
     seq: int
@@ -174,15 +194,41 @@ class Add(TypedDict):
     name: str
 
 
-FromBrowser = Hello | Select | Request | Cancel | Ack | Add
+class Traits(TypedDict):
+    """A person changed what only the browser needs: what the host's synchronisation of traits may lose."""
+
+    type: Literal["traits"]
+    client: str
+    values: Params
+
+
+class Shown(TypedDict):
+    """A panel has a view now."""
+
+    type: Literal["shown"]
+    client: str
+
+
+class Gone(TypedDict):
+    """A panel has no view any more; it may get one later."""
+
+    type: Literal["gone"]
+    client: str
+
+
+FromBrowser = Hello | Select | Request | Again | Cancel | Ack | Add | Traits | Shown | Gone
 
 _SHAPES: dict[str, type] = {
     "hello": Hello,
     "select": Select,
     "request": Request,
+    "again": Again,
     "cancel": Cancel,
     "ack": Ack,
     "add": Add,
+    "traits": Traits,
+    "shown": Shown,
+    "gone": Gone,
 }
 _KINDS: dict[str, type] = {
     "client": str,

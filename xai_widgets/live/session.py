@@ -15,7 +15,7 @@ from typing import Any
 
 from ..anytime import Step
 from .codec import Packed
-from .messages import Frame, Params, ToBrowser, canonical, failure
+from .messages import Done, Error, Frame, Params, ToBrowser, canonical, failure
 from .scheduler import Job, Scheduler, worker
 
 _log = logging.getLogger(__name__)
@@ -58,6 +58,10 @@ class _Line:
     flying: int = 0
     held: list[tuple[ToBrowser, list[bytes]]] = field(default_factory=list)
     told: float = 0.0
+    working: int | None = None
+    """The request that is being answered."""
+    done: float = 0.0
+    error: float | None = None
 
 
 @dataclass
@@ -95,14 +99,35 @@ class Session:
         if self.closed:
             return
         with self._lock:
-            self._line(client, wish.topic).held.clear()
+            line = self._line(client, wish.topic)
+            line.held.clear()
+            line.working, line.done, line.error = seq, 0.0, None
             now = time.monotonic()
             self._clients.setdefault(client, _Client()).heard = now
             silent = [one for one, known in self._clients.items() if now - known.heard > SILENT_SECONDS]
         for one in silent:
-            self._forget(one)
+            self.forget(one)
         follower = _Answer(self, client, seq, wish)
         self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower))
+
+    def goes_on(self, client: str, topic: str, seq: int) -> bool:
+        """A view heard nothing of a request for a while: say how far it is, and return whether it goes on.
+
+        What was on its way to it is lost, or its word that it came: nothing waits for that any longer.
+        """
+        with self._lock:
+            line = self._line(client, topic)
+            line.flying = 0
+            if client in self._clients:
+                self._clients[client].heard = time.monotonic()
+            if line.held:
+                self._release(line)
+                return True
+            if line.working != seq:
+                return False
+            done, error = line.done, line.error
+        self._progress(client, topic, seq, done, error)
+        return True
 
     def work(self, wish: Wish, failed: Callable[[BaseException], None]) -> None:
         """Do a wish of Python's own: only `wish.seen` hears of it, nothing goes to the browser."""
@@ -126,18 +151,21 @@ class Session:
         key = self._key(client, topic)
         self._scheduler.cancel(lambda other: other == key)
         with self._lock:
-            self._line(client, topic).held.clear()
+            line = self._lines.get((client, topic))  # a stranger's word makes no line
+            if line is not None:
+                line.held.clear()
+                line.working = None
 
     def ack(self, client: str, topic: str) -> None:
         """The browser painted a frame: send what waits."""
         with self._lock:
-            line = self._line(client, topic)
+            line = self._lines.get((client, topic))
+            if line is None:
+                return
             line.flying = max(0, line.flying - 1)
             if client in self._clients:
                 self._clients[client].heard = time.monotonic()
-            waiting, line.held = line.held, []
-            for message, buffers in waiting:
-                self._put(line, message, buffers)
+            self._release(line)
         self._scheduler.wake()
 
     def reset(self) -> None:
@@ -158,15 +186,19 @@ class Session:
         self._scheduler.cancel(lambda key: isinstance(key, tuple) and key[0] == id(self))
         self._lines.clear()
 
+    def rest(self) -> None:
+        """Drop all work but Python's own: nobody sees the rest."""
+        for client in list(self._clients):
+            self.forget(client)
+
     def _has(self, client: str, wish: Wish) -> bool:
         with self._lock:
             return client in self._clients and _name(wish) in self._clients[client].sent
 
-    def _forget(self, client: str) -> None:
-        key = self._key(client, "ahead ")
-        self._scheduler.cancel(
-            lambda other: isinstance(other, tuple) and other[:2] == key[:2] and other[2].startswith(key[2])
-        )
+    def forget(self, client: str) -> None:
+        """Drop what was wished for a view that is gone, and what is known of it."""
+        key = self._key(client, "")
+        self._scheduler.cancel(lambda other: isinstance(other, tuple) and other[:2] == key[:2])
         with self._lock:
             self._clients.pop(client, None)
             for line in [line for line in self._lines if line[0] == client]:
@@ -190,7 +222,9 @@ class Session:
         buffers = [packed.data for packed in encoded.arrays]
         with self._lock:
             line = self._line(client, wish.topic)
-            if seq == AHEAD_SEQ and line.flying >= UNACKNOWLEDGED:
+            if seq != AHEAD_SEQ:
+                line.done, line.error = step.done, step.error
+            elif line.flying >= UNACKNOWLEDGED:
                 return  # held, it would take the place of what somebody waits for
             if step.final and client in self._clients:
                 self._clients[client].remember(_name(wish))
@@ -207,26 +241,36 @@ class Session:
             if now - line.told < PROGRESS_SECONDS:
                 return
             line.told = now
-        self.tell(
-            {
-                "type": "progress",
-                "client": client,
-                "topic": wish.topic,
-                "seq": seq,
-                "done": step.done,
-                "error": step.error,
-                "note": None,
-            }
-        )
+        self._progress(client, wish.topic, seq, step.done, step.error)
 
-    def end(self, client: str, topic: str, message: ToBrowser) -> None:
+    def end(self, client: str, topic: str, message: Done | Error) -> None:
         """Send the word that ends an answer, behind the frame it belongs to."""
         with self._lock:
             line = self._line(client, topic)
+            if line.working == message["seq"]:
+                line.working = None
             if line.held:
                 line.held.append((message, []))
                 return
         self.tell(message)
+
+    def _progress(self, client: str, topic: str, seq: int, done: float, error: float | None) -> None:
+        self.tell(
+            {
+                "type": "progress",
+                "client": client,
+                "topic": topic,
+                "seq": seq,
+                "done": done,
+                "error": error,
+                "note": None,
+            }
+        )
+
+    def _release(self, line: _Line) -> None:
+        waiting, line.held = line.held, []
+        for message, buffers in waiting:
+            self._put(line, message, buffers)
 
     def _put(self, line: _Line, message: ToBrowser, buffers: list[bytes]) -> None:
         if message["type"] == "frame":

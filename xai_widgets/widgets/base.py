@@ -1,5 +1,6 @@
 """What every panel is: a scene shared with others or its own, followed traits, and ways to take it along."""
 
+import logging
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,9 +13,12 @@ from PIL import Image
 
 from .. import render
 from ..errors import ParameterError, XaiWidgetsError, did_you_mean
+from ..live import messages
+from . import lifetime
 from .scene import Scene
 from .selection import KEYS, Follow
 
+_log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 
 
@@ -101,11 +105,21 @@ class Panel(anywidget.AnyWidget):
 
     def _display(self) -> tuple[str, ...]:
         """Return the names of the traits that only the browser needs."""
-        own = type(self).class_own_traits(sync=True)
-        return tuple(key for key in own if key not in self.follows and not key.startswith("_"))
+        others = {*self.follows, *anywidget.AnyWidget.class_trait_names()}
+        return tuple(key for key in self.traits(sync=True) if key not in others and not key.startswith("_"))
 
     def _receive(self, _: Any, content: object, buffers: list[memoryview]) -> None:
-        self.scene.receive(content, buffers)
+        message = messages.read(content)
+        if message is None:
+            return
+        if message["type"] != "traits":
+            self.scene.receive(message, buffers)
+            return
+        values = message["values"]
+        try:
+            self.set_state({key: values[key] for key in self._display() if key in values})
+        except traitlets.TraitError:  # no view sends that
+            _log.debug("a page sent what is no value of a trait", exc_info=True)
 
     def open(self) -> None:
         """Open the panel's comm."""
@@ -173,7 +187,8 @@ def close_all(*widgets: Any) -> None:
 
 
 def with_picture(bundle: Any, panel: Any) -> Any:
-    """Add the panel's picture to what the notebook saves, where its owner asked for that."""
+    """Return what the notebook is given of a panel; its picture too, where its owner asked for that."""
+    lifetime.seen(panel.scene)  # a page asks for the picture in order to show it
     if bundle is None or not panel.persist:
         return bundle
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})

@@ -134,6 +134,7 @@ class Explorer(ipywidgets.VBox):
             widget.add_class(name)
         # In the order in which they stand in a narrow cell and in a wide one, so that Tab follows the eye.
         self._cells = ipywidgets.Box([self.attribution, self.predictions, self.features])
+        self._cells.scene = self.scene
         self._cells.add_class("xw-grid")
         return [self.strip, self.layers, self._cells]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from weakref import WeakMethod
 
 import bqplot
 import ipywidgets
@@ -78,7 +79,8 @@ class Predictions(ipywidgets.HBox):
         self._follow = Follow(self, self.scene.selection, self.follows)
         self.scene.follow("predictions", self._seen)
         self.scene.on_refresh(self._wish)
-        self._bars.on_element_click(self._clicked)
+        clicked = WeakMethod(self._clicked)  # the registry holds the bars: they must not hold the panel
+        self._bars.on_element_click(lambda *event: (act := clicked()) and act(*event))
         self.observe(self._wish, names=["image", "count"])
         self.observe(self._paint, names=["target"])
         self.observe(self._stretch, names=["count"])

@@ -25,7 +25,7 @@ from ..model import targets
 from ..model.handle import Model, Prediction
 from ..model.layers import Layer, LayerTree
 from ..results import Explanation
-from . import ahead, topics
+from . import ahead, lifetime, topics
 from .selection import KEYS, Selection
 
 # Shared by all scenes of the kernel: a cell that is run thirty times makes thirty scenes, which ipywidgets
@@ -57,6 +57,7 @@ class Scene:
     """
 
     def __init__(self, model: Model | nn.Module, pictures: Any, **values: Any) -> None:
+        lifetime.make_room()
         self.model = model if isinstance(model, Model) else Model(model)
         self.pictures: list[Picture] = images.load_all(pictures)
         self.channel = ipywidgets.Widget()
@@ -73,6 +74,7 @@ class Scene:
             self._check, **(first | {k: v for k, v in values.items() if v is not None})
         )
         self.selection.observe(self._announce, names=list(KEYS))
+        lifetime.unseen(self)
 
     # -- what it holds --------------------------------------------------------------------------------
 
@@ -206,28 +208,34 @@ class Scene:
 
     # -- what it answers ------------------------------------------------------------------------------
 
-    def receive(self, content: object, buffers: list[memoryview]) -> None:
+    def receive(self, message: messages.FromBrowser, buffers: list[memoryview]) -> None:
         """Take a message of a panel. Short: check, enqueue, return."""
-        message = messages.read(content)
-        if message is None or self.session.closed:
+        if self.session.closed:
             return
         client = message["client"]
         if message["type"] == "hello":
-            self.session.tell(self._welcome(client))
+            self._try(client, "hello", 0, lambda: self.session.tell(self._welcome(client)))
+        elif message["type"] == "shown":
+            lifetime.seen(self)
+        elif message["type"] == "gone":
+            self._left(client)
         elif message["type"] == "ack":
             self.session.ack(client, message["topic"])
         elif message["type"] == "cancel":
             self.session.cancel(client, message["topic"])
         elif message["type"] == "request":
             self._try(client, message["topic"], message["seq"], lambda: self.ask(message))
+        elif message["type"] == "again":
+            if not self.session.goes_on(client, message["topic"], message["seq"]):
+                self._try(client, message["topic"], message["seq"], lambda: self.ask(message))
         elif message["type"] == "select":
             values = message["values"]
             self._try(client, "select", 0, lambda: self._select(client, values))
-        elif buffers:
+        elif message["type"] == "add" and buffers:
             name = message["name"]
             self._try(client, "add", 0, lambda: self._add(client, bytes(buffers[0]), name))
 
-    def ask(self, request: messages.Request) -> None:
+    def ask(self, request: messages.Request | messages.Again) -> None:
         """Answer a wish for a topic.
 
         Raises:
@@ -274,6 +282,8 @@ class Scene:
             ],
             "baselines": baselines.schemas(),
             "images": self._images(),
+            # On a subshell it is heard while a cell runs; on the main thread it has to wait for the cell.
+            "waits": threading.current_thread() is threading.main_thread(),
         }
 
     def _images(self) -> list[dict[str, Any]]:
@@ -282,11 +292,19 @@ class Scene:
             for picture in self.pictures
         ]
 
+    def _left(self, client: str) -> None:
+        self.session.forget(client)
+        lifetime.unseen(self)  # unless another view answers
+        self.session.tell({"type": "roll"})
+
     def _select(self, client: str, values: dict[str, Any]) -> None:
-        with self._speaking_for(client):
-            for key in KEYS:
-                if key in values:
-                    setattr(self.selection, key, values[key])
+        try:
+            with self._speaking_for(client):
+                for key in KEYS:
+                    if key in values:
+                        setattr(self.selection, key, values[key])
+        finally:  # refused or not: what is not confirmed would be told again
+            self.session.tell({"type": "state", "origin": client, "values": {}, "heard": values})
 
     def _add(self, client: str, data: bytes, name: str) -> None:
         self.selection.image = self.add(data, name)

@@ -6,6 +6,7 @@ import { type ChannelModel, Hub, type Listener } from "./hub";
 import { Latest, soon } from "./latest";
 import type { FromKernel, Params, ToKernel, Values, Welcome } from "./messages";
 import { canonical } from "./messages";
+import { tell } from "./tell";
 
 export type { Frame, Tensor } from "./codec";
 export type { Phase, Status } from "./feed";
@@ -45,6 +46,13 @@ const BLANK: Values = {
   seed: 0,
 };
 
+const GREETING_MS = 5000;
+const RETELL_MS = 2000;
+const LONGEST_RETELL_MS = 8000;
+const GONE = { type: "KernelGone", message: "The kernel is gone.", hint: "Run the cell again." };
+const WAITS = "Waiting for the running cell";
+const SILENT = "Kernel busy or disconnected";
+
 interface Wish {
   seq: number;
   params: Params;
@@ -56,10 +64,15 @@ export class Client implements Listener {
   #feeds = new Map<string, Feed>();
   #wishes = new Map<string, Wish>();
   #send: Latest<true>;
-  #tell: Latest<Partial<Values>>;
+  #tell: Latest<true>;
   #welcomes = new Set<(welcome: Welcome) => void>();
   #selects = new Set<(values: Values, changed: Set<keyof Values>) => void>();
   #mirrors: (() => void)[] = [];
+  /** The data channel is not there. */
+  #lost = false;
+  #views = 0;
+  #greeting: ReturnType<typeof setTimeout> | null = null;
+  #retelling: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
 
   static connect(model: PanelModel): Client {
@@ -71,10 +84,7 @@ export class Client implements Listener {
 
   private constructor(private readonly model: PanelModel) {
     this.#send = new Latest(() => this.#flush());
-    this.#tell = new Latest<Partial<Values>>(
-      (values) => this.#post({ type: "select", client: this.id, values }),
-      (older, newer) => ({ ...older, ...newer }),
-    );
+    this.#tell = new Latest(() => this.#select());
     for (const key of KEYS) this.#mirror(key);
   }
 
@@ -88,7 +98,7 @@ export class Client implements Listener {
 
   /** Change the selection: at once for every panel of the session in this page, then for the kernel. */
   select(values: Partial<Values>): void {
-    if (this.#hub?.select(values)) this.#tell.push(values);
+    if (this.#hub?.wish(values)) this.#tell.push(true);
   }
 
   onWelcome(fn: (welcome: Welcome) => void): () => void {
@@ -114,19 +124,65 @@ export class Client implements Listener {
           this.#wishes.delete(name);
           this.#post({ type: "cancel", client: this.id, topic: name });
         },
+        again: (name, seq, params) =>
+          this.#post({ type: "again", client: this.id, topic: name, seq, params }),
         cached: (name, params) => this.#hub?.cache.get(name, params),
+        gone: () => (this.#lost || this.#hub?.alive === false ? GONE : null),
+        silent: () => (this.welcome?.waits ? WAITS : SILENT),
       });
       this.#feeds.set(topic, feed);
     }
     return feed;
   }
 
+  /** The model for a view: what is set goes to Python a second way, for a host's synchronisation can jam. */
+  steady(model: PanelModel): PanelModel {
+    let values: Record<string, unknown> = {};
+    return {
+      get: (name) => model.get(name),
+      set(name, value) {
+        values[name] = value;
+        model.set(name, value);
+      },
+      save_changes: () => {
+        model.save_changes();
+        this.#post({ type: "traits", client: this.id, values });
+        values = {};
+      },
+      on: (event, fn) => model.on(event, fn),
+      off: (event, fn) => model.off(event, fn),
+      send: (...message) => model.send(...message),
+      widget_manager: model.widget_manager,
+    };
+  }
+
   addImage(name: string, bytes: ArrayBuffer): void {
     this.model.send({ type: "add", client: this.id, name }, undefined, [bytes]);
   }
 
+  get shown(): boolean {
+    return this.#views > 0;
+  }
+
+  /** The panel has one more view in this page. */
+  appeared(): void {
+    this.#views += 1;
+    if (this.#views === 1) this.rolled();
+  }
+
+  /** The panel has one view less; without any, nothing is wished. */
+  left(): void {
+    this.#views -= 1;
+    if (this.shown) return;
+    this.#wishes.clear();
+    for (const feed of this.#feeds.values()) feed.rest();
+    this.#post({ type: "gone", client: this.id });
+    this.#hub?.left();
+  }
+
   dispose(): void {
     this.#closed = true;
+    for (const timer of [this.#greeting, this.#retelling]) if (timer !== null) clearTimeout(timer);
     this.#hub?.listeners.delete(this);
     this.#send.drop();
     this.#tell.flush();
@@ -139,12 +195,12 @@ export class Client implements Listener {
   // -- what the hub tells ---------------------------------------------------------------------------
 
   greeted(welcome: Welcome): void {
-    for (const fn of [...this.#welcomes]) fn(welcome);
+    tell(this.#welcomes, welcome);
   }
 
   selected(values: Values, changed: Set<keyof Values>): void {
     for (const key of changed) if (this.model.get(key) !== undefined) this.model.set(key, values[key]);
-    for (const fn of [...this.#selects]) fn(values, changed);
+    tell(this.#selects, values, changed);
   }
 
   arrived(message: FromKernel, frame: Frame | null): void {
@@ -161,6 +217,17 @@ export class Client implements Listener {
     for (const feed of this.#feeds.values()) feed.again();
   }
 
+  lived(alive: boolean): void {
+    for (const feed of this.#feeds.values()) {
+      if (alive) feed.again();
+      else feed.gone();
+    }
+  }
+
+  rolled(): void {
+    if (this.shown) this.#post({ type: "shown", client: this.id });
+  }
+
   // -- to the kernel --------------------------------------------------------------------------------
 
   async #join(): Promise<void> {
@@ -169,8 +236,8 @@ export class Client implements Listener {
     try {
       channel = (await this.model.widget_manager.get_model(reference)) as ChannelModel;
     } catch {
-      for (const feed of this.#feeds.values())
-        feed.stale("The kernel that drew this is gone. Run the cell again.");
+      this.#lost = true;
+      this.lived(false);
       return;
     }
     if (this.#closed) return;
@@ -179,18 +246,41 @@ export class Client implements Listener {
     if (this.#hub.welcome) {
       this.selected(this.#hub.values ?? BLANK, new Set(KEYS));
       this.greeted(this.#hub.welcome);
-    } else if (Date.now() - this.#hub.asked > 5000) {
-      this.#hub.asked = Date.now();
+    } else this.#greet();
+  }
+
+  /** Ask for the greeting, one panel for all of a page, until it comes: the message may be lost on its way. */
+  #greet(): void {
+    const hub = this.#hub;
+    if (!hub || hub.welcome || this.#closed) return;
+    if (Date.now() - hub.asked >= GREETING_MS) {
+      hub.asked = Date.now();
       this.#post({ type: "hello", client: this.id });
     }
+    this.#greeting = setTimeout(() => this.#greet(), GREETING_MS);
+  }
+
+  /** Tell the kernel of the selection, and again until it has confirmed it. */
+  #select(patience = RETELL_MS): void {
+    const hub = this.#hub;
+    if (!hub || Object.keys(hub.untold).length === 0) return;
+    this.#post({ type: "select", client: this.id, values: hub.untold });
+    if (this.#retelling !== null) clearTimeout(this.#retelling);
+    if (this.#closed || !hub.alive) return;
+    this.#retelling = setTimeout(() => {
+      hub.overdue = Object.keys(hub.untold).length > 0;
+      this.#select(Math.min(LONGEST_RETELL_MS, 2 * patience));
+    }, patience);
   }
 
   /** Keep the model's own traits equal to the selection, whoever changes them (Python, or a jslink). */
   #mirror(key: keyof Values): void {
     const changed = () => {
       const value = this.model.get(key);
-      if (value !== undefined && canonical(value) !== canonical(this.values[key]))
-        this.select({ [key]: value });
+      if (value === undefined || canonical(value) === canonical(this.values[key])) return;
+      // After a lost connection the host puts the kernel's state in place, which has not heard of a wish.
+      if (this.#hub?.behind(key, value)) this.model.set(key, this.values[key]);
+      else this.select({ [key]: value });
     };
     this.model.on(`change:${key}`, changed);
     this.#mirrors.push(() => this.model.off(`change:${key}`, changed));

@@ -3,6 +3,7 @@
 import type { Frame } from "./codec";
 import type { Failure, FromKernel, Params } from "./messages";
 import { canonical } from "./messages";
+import { tell } from "./tell";
 
 export type Phase = "idle" | "waiting" | "refining" | "done" | "cancelled" | "error" | "stale";
 
@@ -18,13 +19,19 @@ export interface Status {
 
 export interface FeedHost {
   ask(topic: string, seq: number, params: Params): void;
+  /** Nothing came of it for a while: ask whether it is being worked on. */
+  again(topic: string, seq: number, params: Params): void;
   cancel(topic: string): void;
   cached(topic: string, params: Params): Frame | undefined;
+  /** What to say where there is no kernel any more; null where there is one. */
+  gone(): Failure | null;
+  /** What to say of a kernel that does not answer. */
+  silent(): string;
 }
 
 const IDLE: Status = { phase: "idle", done: 0, error: null, ms: null, note: null, failure: null };
-const SILENCE_MS = 4000;
-const SILENT = "The kernel is busy or disconnected. This is the last result.";
+const SILENCE_MS = 2000;
+const LONGEST_SILENCE_MS = 8000;
 
 export class Feed {
   #status: Status = IDLE;
@@ -32,6 +39,10 @@ export class Feed {
   #params: Params | null = null;
   #seq = 0;
   #step = -1;
+  /** How long to wait for a word before asking again; null before the first time. */
+  #patience: number | null = null;
+  /** What was shown last, for a view that appears later. */
+  #frame: Frame | null = null;
   #frames = new Set<(frame: Frame) => void>();
   #statuses = new Set<(status: Status) => void>();
   #silence: ReturnType<typeof setTimeout> | null = null;
@@ -45,12 +56,16 @@ export class Feed {
     return this.#status;
   }
 
+  get #working(): boolean {
+    return ["waiting", "refining", "stale"].includes(this.#status.phase);
+  }
+
   /** The wish changed. What is cached is shown at once; the rest is asked of the kernel. */
   request(params: Params): void {
     const key = canonical(params);
     const again = this.#status.phase === "error" || this.#status.phase === "cancelled";
     if (key === this.#key && !again) return;
-    const working = this.#status.phase === "waiting" || this.#status.phase === "refining";
+    const working = this.#working;
     this.#key = key;
     this.#params = params;
     this.#step = -1;
@@ -59,10 +74,12 @@ export class Feed {
       if (working) this.host.cancel(this.topic);
       this.#emit(cached);
       this.#set({ ...IDLE, phase: "done", done: 1, error: cached.step.error });
+      this.gone();
       return;
     }
     if (cached) this.#emit(cached);
     this.#set({ ...IDLE, phase: "waiting" });
+    if (this.gone()) return;
     this.host.ask(this.topic, ++this.#seq, params);
     this.#listen();
   }
@@ -75,7 +92,7 @@ export class Feed {
   }
 
   cancel(): void {
-    if (!["waiting", "refining", "stale"].includes(this.#status.phase)) return;
+    if (!this.#working || this.host.gone()) return;
     this.host.cancel(this.topic);
     this.#set({ ...this.#status, phase: "cancelled", note: null });
   }
@@ -86,6 +103,7 @@ export class Feed {
 
   onFrame(fn: (frame: Frame) => void): () => void {
     this.#frames.add(fn);
+    if (this.#frame) tell([fn], this.#frame);
     return () => this.#frames.delete(fn);
   }
 
@@ -113,16 +131,27 @@ export class Feed {
     }
   }
 
-  stale(note: string = SILENT): void {
-    if (this.#status.phase === "waiting" || this.#status.phase === "refining") {
-      this.#set({ ...this.#status, phase: "stale", note });
-    }
+  /** Where there is no kernel any more, say so; what is shown stays. */
+  gone(): boolean {
+    const failure = this.host.gone();
+    if (failure === null || this.#params === null) return false;
+    this.#hush();
+    const note = "Kernel gone: run the cell again";
+    this.#set({ ...this.#status, phase: "stale", note, failure });
+    return true;
+  }
+
+  /** Nobody looks any more: wish nothing, until somebody does. */
+  rest(): void {
+    this.#hush();
+    this.#key = this.#params = this.#frame = null;
+    this.#status = IDLE;
   }
 
   dispose(): void {
     this.#frames.clear();
     this.#statuses.clear();
-    if (this.#silence !== null) clearTimeout(this.#silence);
+    this.#hush();
   }
 
   #follow(frame: Frame): void {
@@ -142,20 +171,33 @@ export class Feed {
   }
 
   #listen(): void {
+    this.#hush();
+    this.#patience = null;
+    this.#silence = setTimeout(() => this.#silent(), SILENCE_MS);
+  }
+
+  /** Ask again what may be lost; where that isn't answered either, say so, and go on asking, less often. */
+  #silent(): void {
+    if (this.#params === null || !this.#working) return;
+    if (this.#patience !== null) this.#set({ ...this.#status, phase: "stale", note: this.host.silent() });
+    this.#patience = Math.min(LONGEST_SILENCE_MS, 2 * (this.#patience ?? SILENCE_MS / 2));
+    this.host.again(this.topic, this.#seq, this.#params);
+    this.#silence = setTimeout(() => this.#silent(), this.#patience);
+  }
+
+  #hush(): void {
     if (this.#silence !== null) clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.stale(), SILENCE_MS);
+    this.#silence = null;
   }
 
   #emit(frame: Frame): void {
-    for (const fn of [...this.#frames]) fn(frame);
+    this.#frame = frame;
+    tell(this.#frames, frame);
   }
 
   #set(status: Status): void {
-    if (status.phase === "done" || status.phase === "error" || status.phase === "cancelled") {
-      if (this.#silence !== null) clearTimeout(this.#silence);
-      this.#silence = null;
-    }
+    if (status.phase === "done" || status.phase === "error" || status.phase === "cancelled") this.#hush();
     this.#status = status;
-    for (const fn of [...this.#statuses]) fn(status);
+    tell(this.#statuses, status);
   }
 }

@@ -10,8 +10,11 @@ import type { Frame } from "./codec";
 import { decodeFrame } from "./codec";
 import type { FromKernel, Values, Welcome } from "./messages";
 import { canonical, isFromKernel } from "./messages";
+import { tell } from "./tell";
 
 export interface ChannelModel {
+  /** Whether there is a kernel behind it, where the host says so. */
+  comm_live?: boolean;
   on(event: string, fn: (...args: never[]) => void): void;
   off(event: string, fn: (...args: never[]) => void): void;
 }
@@ -23,6 +26,11 @@ export interface Listener {
   selected(values: Values, changed: Set<keyof Values>): void;
   arrived(message: FromKernel, frame: Frame | null): void;
   reset(): void;
+  /** The kernel is gone, or there again. */
+  lived(alive: boolean): void;
+  /** Say whether somebody sees the panel in this page. */
+  rolled(): void;
+  readonly shown: boolean;
 }
 
 const KEY = Symbol.for("xai_widgets.hub");
@@ -33,6 +41,11 @@ export class Hub {
   welcome: Welcome | null = null;
   values: Values | null = null;
   asked = 0;
+  /** What a person wished and the kernel has not confirmed: the message may be lost. */
+  untold: Partial<Values> = {};
+  /** Whether a confirmation is overdue. */
+  overdue = false;
+  #before: Partial<Values> = {};
 
   static of(channel: ChannelModel): Hub {
     const holder = channel as ChannelModel & { [KEY]?: Hub };
@@ -40,10 +53,20 @@ export class Hub {
     return holder[KEY];
   }
 
-  private constructor(channel: ChannelModel) {
+  private constructor(private readonly channel: ChannelModel) {
     channel.on("msg:custom", (content: unknown, buffers: unknown) => {
       this.receive(content, Array.isArray(buffers) ? buffers : []);
     });
+    channel.on("comm_live_update", () => this.each((listener) => listener.lived(this.alive)));
+  }
+
+  get alive(): boolean {
+    return this.channel.comm_live !== false;
+  }
+
+  /** The last view in the page may be gone: nobody looks at the frames then, and they are sent again. */
+  left(): void {
+    if (![...this.listeners].some(({ shown }) => shown)) this.cache.clear();
   }
 
   receive(content: unknown, buffers: readonly (DataView | ArrayBuffer)[]): void {
@@ -51,6 +74,7 @@ export class Hub {
     if (content.type === "welcome") this.greet(content);
     else if (content.type === "state") this.restate(content);
     else if (content.type === "reset") this.reset();
+    else if (content.type === "roll") this.each((listener) => listener.rolled());
     else this.spread(content, buffers);
   }
 
@@ -65,7 +89,7 @@ export class Hub {
       }
       this.cache.put(frame);
     }
-    for (const listener of [...this.listeners]) listener.arrived(content, frame);
+    this.each((listener) => listener.arrived(content, frame));
   }
 
   select(values: Partial<Values>): boolean {
@@ -76,35 +100,65 @@ export class Hub {
         changed.add(key);
     }
     if (changed.size === 0) return false;
-    this.values = { ...this.values, ...values };
-    for (const listener of [...this.listeners]) listener.selected(this.values, changed);
+    const all = { ...this.values, ...values };
+    this.values = all;
+    this.each((listener) => listener.selected(all, changed));
     return true;
+  }
+
+  /** What a person wishes: the selection of the page at once, and to be told to the kernel. */
+  wish(values: Partial<Values>): boolean {
+    const before = this.values;
+    if (!this.select(values)) return false;
+    const fresh = Object.keys(values).filter((key) => !(key in this.untold)) as (keyof Values)[];
+    for (const key of fresh) Object.assign(this.#before, { [key]: before?.[key] });
+    this.untold = { ...this.untold, ...values };
+    return true;
+  }
+
+  /** Whether a value is what the kernel knows, as long as it has not heard of a person's wish. */
+  behind(key: keyof Values, value: unknown): boolean {
+    return this.overdue && key in this.untold && canonical(value) === canonical(this.#before[key]);
+  }
+
+  private confirm(heard: Partial<Values>): void {
+    const open = Object.entries(this.untold) as [keyof Values, unknown][];
+    const left = open.filter(([key, value]) => canonical(value) !== canonical(heard[key]));
+    this.untold = Object.fromEntries(left);
+    if (left.length === 0) this.overdue = false;
   }
 
   private greet(welcome: Welcome): void {
     const first = this.values === null;
-    this.values ??= welcome.selection;
+    const values = this.values ?? welcome.selection;
+    this.values = values;
     this.welcome = welcome;
-    const all = new Set(Object.keys(this.values) as (keyof Values)[]);
-    for (const listener of [...this.listeners]) {
-      if (first) listener.selected(this.values, all);
+    const all = new Set(Object.keys(values) as (keyof Values)[]);
+    this.each((listener) => {
+      if (first) listener.selected(values, all);
       listener.greeted(welcome);
-    }
+    });
     this.select(welcome.selection);
+  }
+
+  private each(fn: (listener: Listener) => void): void {
+    tell([...this.listeners].map((listener) => () => fn(listener)));
   }
 
   private reset(): void {
     this.cache.clear();
-    for (const listener of [...this.listeners]) listener.reset();
+    this.each((listener) => listener.reset());
   }
 
   private restate(state: Extract<FromKernel, { type: "state" }>): void {
     const ours = [...this.listeners].some((listener) => listener.id === state.origin);
     if (state.images && this.welcome) {
-      this.welcome = { ...this.welcome, images: state.images };
-      for (const listener of [...this.listeners]) listener.greeted(this.welcome);
+      const welcome = { ...this.welcome, images: state.images };
+      this.welcome = welcome;
+      this.each((listener) => listener.greeted(welcome));
     }
     // Our own wishes come back after we have moved on: following them would make a slider jump.
     if (!ours) this.select(state.values);
+    else this.confirm(state.heard ?? {});
   }
 }

@@ -65,6 +65,8 @@ export interface Welcome {
   methods: MethodSchema[];
   baselines: BaselineSchema[];
   images: ImageEntry[];
+  /** The kernel hears its views only when no cell runs. */
+  waits: boolean;
 }
 
 export interface ArrayHead {
@@ -124,6 +126,8 @@ export interface StateMessage {
   /** The client whose wish it was, or "kernel". */
   origin: string;
   values: Partial<Values>;
+  /** What the origin wished, whether it was followed or not. */
+  heard?: Partial<Values>;
   images?: ImageEntry[];
 }
 
@@ -132,10 +136,16 @@ export interface ResetMessage {
   type: "reset";
 }
 
+/** A view is gone: pages that still show one say so. */
+export interface RollMessage {
+  type: "roll";
+}
+
 export type FromKernel =
   | Welcome
   | StateMessage
   | ResetMessage
+  | RollMessage
   | FrameMessage
   | ProgressMessage
   | DoneMessage
@@ -146,9 +156,12 @@ export type ToKernel =
   | { type: "hello"; client: string }
   | { type: "select"; client: string; values: Partial<Values> }
   | { type: "request"; client: string; topic: string; seq: number; params: Params }
+  | { type: "again"; client: string; topic: string; seq: number; params: Params }
   | { type: "cancel"; client: string; topic: string }
   | { type: "ack"; client: string; topic: string; seq: number }
   | { type: "add"; client: string; name: string }
+  | { type: "traits"; client: string; values: Record<string, unknown> }
+  | { type: "shown" | "gone"; client: string }
   | { type: "nudge" };
 
 /** The same text for the same params, whatever the order of their keys. */
@@ -162,32 +175,68 @@ export function canonical(value: unknown): string {
   return JSON.stringify(value ?? null);
 }
 
+/** What a value must be: "s" a string, "n" a number, "b" yes or no, "o" an object, "*" anything; "?" or null. */
+type Shape = string | [Shape] | { [key: string]: Shape };
+
+const ADDRESS = { client: "s", topic: "s", seq: "n" };
+const VALUES = {
+  image: "n",
+  target: "*",
+  layer: "s?",
+  channel: "n?",
+  method: "s",
+  params: "o",
+  baseline: "o",
+  seed: "n",
+};
+const PARAMS: Shape = [{ name: "s", kind: "s", choices: ["s"], label: "s" }];
+const HEAD: Shape = { name: "s", dtype: "s", shape: ["n"], scale: "*", zero: "*" };
+const IMAGES: Shape = [{ name: "s", width: "n", height: "n" }];
+const SHAPES: Record<FromKernel["type"], Shape> = {
+  welcome: {
+    model: "s",
+    selection: VALUES,
+    classes: "o?",
+    methods: [{ name: "s", label: "s", needs: ["s"], params: PARAMS, baseline: "o?" }],
+    baselines: [{ name: "s", label: "s", params: PARAMS }],
+    images: IMAGES,
+  },
+  state: { origin: "s", values: "o" },
+  reset: {},
+  roll: {},
+  frame: {
+    ...ADDRESS,
+    params: "o",
+    step: { index: "n", done: "n", error: "n?", final: "b" },
+    arrays: [HEAD],
+  },
+  progress: { ...ADDRESS, done: "n", error: "n?", note: "s?" },
+  done: { ...ADDRESS, ms: "n" },
+  cancelled: ADDRESS,
+  error: { ...ADDRESS, error: { type: "s", message: "s", hint: "s" } },
+};
+
 /** Whether something that arrived is a message of ours; a stranger's is ignored, never trusted. */
 export function isFromKernel(content: unknown): content is FromKernel {
-  if (content === null || typeof content !== "object") return false;
-  const message = content as Record<string, unknown>;
-  switch (message.type) {
-    case "welcome":
-      return typeof message.selection === "object" && message.selection !== null;
-    case "state":
-      return typeof message.values === "object" && message.values !== null;
-    case "reset":
-      return true;
-    case "frame":
-      return addressed(message) && Array.isArray(message.arrays) && typeof message.step === "object";
-    case "progress":
-    case "done":
-    case "cancelled":
-      return addressed(message);
-    case "error":
-      return addressed(message) && typeof message.error === "object" && message.error !== null;
-    default:
-      return false;
-  }
+  if (!fits(content, { type: "s" })) return false;
+  const { type, values, images } = content as Record<string, unknown>;
+  const shape = Object.hasOwn(SHAPES, type as string) && SHAPES[type as FromKernel["type"]];
+  if (!shape || !fits(content, shape)) return false;
+  return type !== "state" || (partly(values as Params) && (images === undefined || fits(images, IMAGES)));
 }
 
-function addressed(message: Record<string, unknown>): boolean {
-  return (
-    typeof message.client === "string" && typeof message.topic === "string" && typeof message.seq === "number"
-  );
+function partly(values: Params): boolean {
+  return Object.entries(VALUES).every(([key, shape]) => !(key in values) || fits(values[key], shape));
+}
+
+const KINDS: Record<string, string> = { s: "string", n: "number", b: "boolean", o: "object" };
+
+function fits(value: unknown, shape: Shape): boolean {
+  if (Array.isArray(shape)) return Array.isArray(value) && value.every((one) => fits(one, shape[0]));
+  if (typeof shape !== "string") {
+    if (value === null || typeof value !== "object") return false;
+    return Object.entries(shape).every(([key, of]) => fits((value as Params)[key], of));
+  }
+  if (value === null || value === undefined) return shape.endsWith("?") || shape === "*";
+  return shape === "*" || typeof value === KINDS[shape[0]!];
 }

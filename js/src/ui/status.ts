@@ -89,7 +89,7 @@ export function phrase(doing: Doing): string {
     case "cancelled":
       return join("Stopped", doing.done > 0 ? `at ${percent(doing.done, 0)}` : null, error);
     case "stale":
-      return doing.bare ? "Kernel busy or gone" : "Kernel busy or gone · last result";
+      return join(doing.note ?? "Kernel busy or gone", doing.bare ? null : "last result");
     case "error":
       return "Failed";
     default:

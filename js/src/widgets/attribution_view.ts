@@ -270,8 +270,8 @@ export class AttributionView {
     else if (status.phase === "stale" && this.#frame === null) {
       this.#notice.show(
         "No answer yet",
-        "The kernel is busy or disconnected.",
-        "The picture appears as soon as it answers.",
+        failure?.message ?? `${status.note}.`,
+        failure?.hint ?? "The picture appears as soon as it answers.",
       );
     } else this.#notice.hide();
   }

@@ -160,9 +160,9 @@ export class BaselineLab {
 
   /** Where the pictures end: there the chart begins, also where the controls beside them are taller. */
   #below(main: HTMLElement): void {
-    const lab = this.root.closest<HTMLElement>(".xw-lab");
-    const below = main.getBoundingClientRect().bottom - (lab?.getBoundingClientRect().top ?? 0);
-    lab?.style.setProperty("--xw-below", `${below}px`);
+    // From the top of the panel, which the charts can't move.
+    const below = main.getBoundingClientRect().bottom - this.root.getBoundingClientRect().top;
+    this.root.closest<HTMLElement>(".xw-lab")?.style.setProperty("--xw-below", `${below}px`);
   }
 
   #complete(others: Partial<Record<TabName, Tab>>): void {

@@ -200,8 +200,8 @@ export class FeatureMaps {
       this.#say(status.failure?.message ?? "The maps could not be made.", status.failure?.hint, "error");
     else if (status.phase === "stale")
       this.#say(
-        "The kernel is busy or disconnected.",
-        this.#content ? "These are the last maps." : "",
+        status.failure?.message ?? `${status.note}.`,
+        status.failure?.hint ?? (this.#content ? "These are the last maps." : ""),
         "stale",
       );
     else if (this.#content) this.#say("");

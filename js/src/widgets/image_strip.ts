@@ -141,6 +141,9 @@ export class ImageStrip {
     this.#mark();
     // The number of pictures is part of the wish: with one more, the cached answer is no answer.
     this.#feed.request({ count: names.length });
+    // A second view of the model asks for what the first one has: the feed says nothing twice.
+    const known = this.#feed.peek({ count: names.length });
+    if (known) this.#paint(known);
   }
 
   #rebuild(names: string[]): void {

@@ -180,7 +180,7 @@ export class LayerScrubber {
     if (status.phase === "error")
       this.#say(status.failure?.message ?? "The layers could not be read.", status.failure?.hint);
     else if (status.phase === "stale")
-      this.#say("The kernel is busy or disconnected.", none ? (status.note ?? "") : "");
+      this.#say(status.failure?.message ?? `${status.note}.`, status.failure?.hint);
     else if (!none) this.#say("");
     else if (welcome === null) this.#say("Waiting for the kernel …");
     else if (welcome.images.length === 0) this.#say("Add an image to see the layers.");

@@ -1,11 +1,11 @@
 /** The colour maps as choices, each shown as its own gradient. */
 
-import { colormap, colormapNames } from "../../draw/colormap";
+import { colormap, colormapNames, stopsOf } from "../../draw/colormap";
 import type { Swatch } from "../../ui/swatches";
 
 /** "Auto", which takes the map named here, and all others. */
 export function swatchesFor(auto: string): Swatch[] {
-  const colors = (name: string) => colormap(name).stops.map(([r, g, b]) => `rgb(${r} ${g} ${b})`);
+  const colors = (name: string) => stopsOf(name).map((stop) => `#${stop}`);
   const all = colormapNames.map((name) => ({
     value: name,
     label: colormap(name).label,
