@@ -111,8 +111,8 @@ def junk(depth=3):
         return {_random.choice(["image", "layer", "name", "meta", "x"]): junk(depth - 1) for _ in range(3)}
     return _random.choice(plain)
 def message():
-    fields = ["client", "topic", "seq", "params", "values", "selection", "methods", "images", "step", "arrays",
-              "error", "done", "ms", "heard", "origin", "meta"]
+    fields = ["client", "topic", "seq", "params", "values", "selection", "methods", "images", "step",
+              "arrays", "error", "done", "ms", "heard", "origin", "meta"]
     kinds = ["welcome", "state", "frame", "progress", "done", "error", "cancelled", "roll", "odd"]
     told = {key: junk() for key in _random.sample(fields, 6)}
     if _random.random() < 0.5:

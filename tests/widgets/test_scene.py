@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import xai_widgets as xw
+from xai_widgets.live import messages
 from xai_widgets.live.scheduler import worker
 from xai_widgets.live.session import AHEAD_SEQ
 from xai_widgets.widgets import ahead, topic, topics
