@@ -13,10 +13,11 @@ from xai_widgets.live import messages
 GOLDEN = Path(__file__).parents[1] / "golden" / "frame.json"
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=10,
 )
+KINDS = tuple(messages._SHAPES)
 
 
 @given(anything)
@@ -26,7 +27,7 @@ def test_anything_at_all_is_read_or_refused(content: object) -> None:
 
 @given(
     st.fixed_dictionaries(
-        {"type": st.sampled_from(["hello", "select", "request", "cancel", "ack", "add"])},
+        {"type": st.sampled_from(KINDS)},
         optional={key: anything for key in ("client", "topic", "seq", "params", "values", "name")},
     )
 )
@@ -35,6 +36,24 @@ def test_what_is_read_has_every_field(content: dict[str, object]) -> None:
     if message is not None:
         assert isinstance(message["client"], str)
         assert message["type"] != "request" or isinstance(message["params"], dict)
+
+
+@given(st.sampled_from(KINDS), anything | st.binary(max_size=8) | st.tuples(st.integers()))
+def test_a_field_of_another_type_is_refused(kind: str, value: object) -> None:
+    """Whatever is no text is no client, whatever is no dict is no params; unhashable or not."""
+    right = {"type": kind, "client": "a", "topic": "maps", "seq": 1, "params": {}, "values": {}, "name": "x"}
+    assert messages.read(right) == right
+    for field in messages._SHAPES[kind].__annotations__:
+        if field != "type" and not isinstance(value, messages._KINDS[field]):
+            assert messages.read({**right, field: value}) is None
+
+
+def test_what_is_nested_deeply_is_read_and_not_followed() -> None:
+    deep: object = 0
+    for _ in range(100_000):
+        deep = [deep]
+    content = {"type": "request", "client": "a", "topic": "maps", "seq": 1, "params": {"image": deep}}
+    assert messages.read(content) is content
 
 
 def test_a_request_is_read() -> None:

@@ -289,3 +289,48 @@ def test_what_fails_ahead_does_not_keep_the_rest_away(
     session.ahead("me", "maps", [Wish("maps", {}, broken, lambda step: Encoded({})), wish(1)])
     assert scheduler.wait_idle(PATIENCE)
     assert len(wire.of("frame")) == 1 and not wire.of("error")
+
+
+def test_what_is_being_worked_on_is_not_begun_again(
+    wire: Wire, session: Session, scheduler: Scheduler
+) -> None:
+    """A view that heard nothing asks again: it is told how far the work is, and the work goes on."""
+    go, begun = threading.Event(), []
+
+    def work() -> Iterator[Step[int]]:
+        begun.append(1)
+        go.wait(PATIENCE)
+        yield Step(7, 1.0, None, True)
+
+    asked = Wish("maps", {}, work, lambda step: Encoded({"value": step.value}))
+    session.request("me", 4, asked)
+    assert session.goes_on("me", "maps", 4)
+    assert [(told["seq"], told["done"]) for told in wire.wait("progress")] == [(4, 0.0)]
+    assert not session.goes_on("me", "maps", 5), "a request that never came has to be made"
+    go.set()
+    wire.wait("done")
+    assert begun == [1] and not session.goes_on("me", "maps", 4)
+
+
+def test_frames_that_were_lost_hold_nothing_back(wire: Wire, session: Session, scheduler: Scheduler) -> None:
+    session.request("me", 1, wish(50))
+    assert scheduler.wait_idle(PATIENCE)
+    assert len(wire.of("frame")) == 2, "and neither was acknowledged"
+    assert session.goes_on("me", "maps", 1)
+    assert [frame["meta"]["value"] for frame in wire.of("frame")] == [0, 1, 49]
+    assert wire.sent[-1]["type"] == "done"
+
+
+def test_a_view_that_is_gone_leaves_no_work(wire: Wire, session: Session, scheduler: Scheduler) -> None:
+    session.request("gone", 1, wish(1))
+    session.ahead("gone", "maps", [wish(1, params={"layer": i}) for i in range(9)])
+    assert not scheduler.wait_idle(0.2), "the frames ahead wait for acknowledgements that never come"
+    session.forget("gone")
+    assert scheduler.wait_idle(PATIENCE) and not session._clients and not session._lines
+
+
+def test_words_of_strangers_make_no_lines(session: Session) -> None:
+    for i in range(100):
+        session.ack(f"stranger {i}", "maps")
+        session.cancel(f"stranger {i}", "maps")
+    assert not session._lines

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import xai_widgets as xw
+from xai_widgets.live import messages
 from xai_widgets.live.scheduler import worker
 from xai_widgets.live.session import AHEAD_SEQ
 from xai_widgets.widgets import ahead, topic, topics
@@ -232,34 +233,60 @@ def test_a_broken_file_is_an_error_and_nothing_is_lost(page: Page, explorer: xw.
     assert len(page.scene.pictures) == 2 and explorer.image == 0
 
 
+HUGE = 10**5000
+"""More digits than Python turns into text."""
+
+
+def nested(depth: int) -> Any:
+    value: Any = 0
+    for _ in range(depth):
+        value = {"image": [value]}
+    return value
+
+
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 300) | st.floats() | st.text(max_size=6),
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 300)
+    | st.sampled_from([HUGE, -HUGE, 2**63])
+    | st.floats()
+    | st.text(max_size=6)
+    | st.builds(nested, st.sampled_from([50, 5000])),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=6,
 )
+WISHED = ["image", "layer", "target", "method", "params", "baseline", "seed", "count", "nodes", "fill"]
+SELECTED = ["image", "target", "layer", "channel", "method", "params", "baseline", "seed", "clip", "panels"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
-    kind=st.sampled_from(["hello", "select", "request", "cancel", "ack", "add", "x"]),
+    kind=st.sampled_from([*messages._SHAPES, "x"]),
     rest=st.fixed_dictionaries(
-        {},
+        {"client": st.just("fuzz") | anything},
         optional={
             "topic": st.sampled_from([*topics.TOPICS, "y"]) | anything,
-            "seq": anything,
-            "name": anything,
-            "params": st.dictionaries(st.sampled_from(["image", "layer", "target", "method"]), anything),
-            "values": st.dictionaries(
-                st.sampled_from(["image", "layer", "target", "params", "seed"]), anything
-            ),
+            "seq": st.just(1) | anything,
+            "name": st.just("a.png") | anything,
+            "params": st.dictionaries(st.sampled_from(WISHED), anything) | anything,
+            "values": st.dictionaries(st.sampled_from(SELECTED), anything) | anything,
         },
     ),
+    buffers=st.lists(st.binary(max_size=20), max_size=2),
 )
-def test_no_message_breaks_the_scene(kind: str, rest: dict[str, Any]) -> None:
+def test_no_message_breaks_the_scene(kind: str, rest: dict[str, Any], buffers: list[bytes]) -> None:
+    """Mends: `messages.read` refuses what is no message, and `Scene._try` tells what a wish raised."""
     explorer = _shared()
-    explorer.strip._handle_custom_msg({"type": kind, "client": "fuzz", **rest}, [])
+    for panel in (explorer.strip, explorer.attribution):
+        panel._handle_custom_msg({"type": kind, **rest}, buffers)
     json_safe = explorer.scene.selection.values()
     assert isinstance(json_safe["image"], int)
+
+
+def test_after_all_that_the_scene_answers() -> None:
+    explorer = _shared()
+    page = Page(explorer.strip)
+    assert page.ask("maps", image=0, layer="2.0")["meta"]["layer"] == "2.0"
 
 
 _kept: list[xw.Explorer] = []

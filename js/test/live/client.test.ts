@@ -297,3 +297,65 @@ describe("Client", () => {
     expect(feed.status.phase).toBe("waiting");
   });
 });
+
+describe("a line that loses words", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("asks again for what was not answered, and says so only when that is not answered either", async () => {
+    const { clients, models, tell, welcome } = session({});
+    await settle();
+    welcome();
+    const client = clients[0] as Client;
+    const feed = client.feed("maps");
+    feed.request({ layer: 1 });
+    await vi.advanceTimersByTimeAsync(2100);
+    expect(models[0]?.of("again")).toMatchObject([{ topic: "maps", seq: 1, params: { layer: 1 } }]);
+    expect(feed.status.phase).toBe("waiting");
+    tell({ type: "progress", client: client.id, topic: "maps", seq: 1, done: 0, error: null, note: null });
+    await vi.advanceTimersByTimeAsync(1900);
+    expect(feed.status.phase).toBe("waiting");
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(feed.status).toMatchObject({ phase: "stale", note: "Kernel busy or disconnected" });
+  });
+
+  it("tells the selection until it is confirmed, and is not put back to what the kernel knew", async () => {
+    const { clients, models, tell, welcome } = session({ layer: null });
+    await settle();
+    welcome();
+    const client = clients[0] as Client;
+    client.select({ layer: "b" });
+    await vi.advanceTimersByTimeAsync(2200);
+    expect(models[0]?.of("select").map((told) => told.values)).toEqual([{ layer: "b" }, { layer: "b" }]);
+    models[0]?.set("layer", "a"); // the host, connected again, has the kernel's state
+    expect([client.values.layer, models[0]?.state.layer]).toEqual(["b", "b"]);
+    tell({ type: "state", origin: client.id, values: {}, heard: { layer: "b" } });
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(models[0]?.of("select")).toHaveLength(2);
+    models[0]?.set("layer", "a");
+    expect(client.values.layer).toBe("a");
+  });
+
+  it("gives a view that comes later what is shown, and forgets it when the last one is gone", async () => {
+    const { clients, models, tell, welcome } = session({});
+    await settle();
+    welcome();
+    const client = clients[0] as Client;
+    const feed = client.feed("maps");
+    client.appeared();
+    feed.request({ layer: 1 });
+    tell(...frame(client.id, 1, { layer: 1 }));
+    const later: unknown[] = [];
+    feed.onFrame((f) => later.push(f.params.layer));
+    expect(later).toEqual([1]);
+    client.left();
+    expect(models[0]?.of("gone")).toHaveLength(1);
+    expect(feed.peek({ layer: 1 })).toBeUndefined();
+    tell({ type: "roll" });
+    expect(models[0]?.of("shown")).toHaveLength(1);
+  });
+});
