@@ -51,6 +51,7 @@ SERVER = {
         "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "extension_manager": "readonly",
     },
+    "JupyterNotebookApp": {"expose_app_in_browser": True},
 }
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -115,7 +116,7 @@ class Lab:
             self.process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=self._environment(),
+                env={**fresh_environment(self.home), **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -142,20 +143,6 @@ class Lab:
             self.process.wait()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def _environment(self) -> dict[str, str]:
-        folders = {
-            "JUPYTER_CONFIG_DIR": "config",
-            "JUPYTER_DATA_DIR": "data",
-            "JUPYTER_RUNTIME_DIR": "runtime",
-            "JUPYTERLAB_SETTINGS_DIR": "settings",
-            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-            "IPYTHONDIR": "ipython",
-        }
-        own = {name: str(self.home / folder) for name, folder in folders.items()}
-        python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        own |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": python_path}
-        return {**os.environ, **own, **self.environment}
-
     def ask(self, path: str, method: str = "GET") -> bytes:
         """Return what the server answers."""
         headers = {"Authorization": f"token {self.token}"}
@@ -180,6 +167,21 @@ class Lab:
             except (OSError, urllib.error.URLError):
                 time.sleep(0.1)
         raise RuntimeError(f"JupyterLab did not start within {self.seconds} s:\n{self.log.read_text()}")
+
+
+def fresh_environment(home: Path) -> dict[str, str]:
+    """Return the environment for a server that keeps all of Jupyter's files in a folder of its own."""
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    own = {name: str(home / folder) for name, folder in folders.items()}
+    python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, **own, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": python_path}
 
 
 @contextmanager
@@ -228,6 +230,7 @@ class Notebook:
         height: int = 900,
         theme: Literal["light", "dark"] = "light",
         scale: float = 1,
+        host: Literal["lab", "notebook"] = "lab",
         run: bool = True,
         seconds: float = 120,
         kernel: str = "python3",
@@ -243,6 +246,7 @@ class Notebook:
             height: of the page, in CSS pixels.
             theme: JupyterLab's.
             scale: device pixels a CSS pixel, for sharp screenshots.
+            host: JupyterLab, or Notebook 7 on the same server.
             run: whether to run all cells.
             seconds: how long loading, and then running, may take.
             kernel: the name of the kernel.
@@ -258,7 +262,8 @@ class Notebook:
         page = browser.new_page(viewport=viewport, device_scale_factor=scale)
         notebook = cls(page, path)
         page.set_default_timeout(seconds * 1000)
-        page.goto(f"{url or lab.url}/doc/workspaces/auto-{path.stem}/tree/{path.name}?token={lab.token}")
+        where = f"doc/workspaces/auto-{path.stem}/tree" if host == "lab" else "notebooks"
+        page.goto(f"{url or lab.url}/{where}/{path.name}?token={lab.token}")
         notebook._ready(theme)
         if run:
             notebook.run_all(seconds)
