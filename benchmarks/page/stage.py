@@ -1,66 +1,51 @@
 """A notebook that is measured from outside: drags, what goes over its websocket, what it holds in memory."""
 
-import itertools
+import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psutil
-from playwright.sync_api import Browser, Locator
 
 from benchmarks.page.rows import Traffic
-from tests.browser.lab import Lab, Notebook
+from benchmarks.page.subjects import Subject
+from tests.browser.lab import Lab, Notebook, chromium
 
+BEGIN = "from benchmarks.page import kernel\n%matplotlib inline"  # in this order: ipympl's import takes over
+NEEDED = ("captum", "ipympl", "jupyterlab", "matplotlib")
 PROBE = Path(__file__).with_name("probe.js").read_text("utf-8")
 WIDTH, HEIGHT = 1500, 1600  # the whole explorer is in sight, so that nothing scrolls
 WAIT_SECONDS = 60.0
+CELLS_SECONDS = 600.0
 LOST = 3  # moves of a drag that may change nothing before that is a fault
 
 
-@dataclass(frozen=True)
-class Subject:
-    """Who is measured.
+@contextmanager
+def stages() -> Iterator[Callable[[Sequence[str]], AbstractContextManager["Stage"]]]:
+    """Start a JupyterLab and a browser; give what opens a notebook of cells, after `BEGIN`, and runs it.
 
-    Attributes:
-        picture: the canvas or image that has to change.
-        track: what the mouse is dragged along.
-        handle: what is seized, where pressing on the track is not enough.
-        state: what of `probe.js` tells that the picture is the wished one.
-        prepare: done before each drag.
-        before: done before each move, outside of the measured time.
-        gesture: "drag" with the button held, "point" without, or "click" at each place.
-        span: between which places of the track, as shares of its width.
-        stride: how far a move goes.
+    Raises:
+        ModuleNotFoundError: the kernel would miss a package.
+        RuntimeError: there is no browser.
     """
+    for name in NEEDED:
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    with Lab() as lab, chromium() as browser:
 
-    picture: str
-    track: Callable[[Any], Locator]
-    handle: str = ""
-    state: str = "drawn"
-    prepare: Callable[["Stage"], object] = lambda stage: None
-    before: Callable[["Stage"], object] = lambda stage: None
-    gesture: Literal["drag", "point", "click"] = "drag"
-    span: tuple[float, float] = (0.12, 0.88)
-    stride: float = 0.04
+        @contextmanager
+        def opened(cells: Sequence[str]) -> Iterator[Stage]:
+            cells = [BEGIN, *cells]
+            notebook = Notebook.open(lab, browser, cells, width=WIDTH, height=HEIGHT, seconds=CELLS_SECONDS)
+            yield Stage(notebook)
+            notebook.close()
 
-    @property
-    def way(self) -> list[float]:
-        """The places of a whole drag to and fro."""
-        low, high = self.span
-        there = [low + self.stride * i for i in range(int((high - low) / self.stride) + 1)]
-        return [*there, *there[-2:0:-1]]
-
-    @cached_property
-    def places(self) -> Iterator[float]:
-        """Where the moves go, without an end: a drag goes on where the last one ended."""
-        return itertools.cycle(self.way)
+        yield opened
 
 
 class Stage:
-    """A notebook with the probe in its page, made by `open`.
+    """A notebook with the probe in its page, made by `stages`.
 
     Attributes:
         notebook: the notebook; its `run` and `value` speak to the kernel.
@@ -74,22 +59,11 @@ class Stage:
         self._cdp.send("Performance.enable")
         self._cdp.send("Network.enable")
 
-    @classmethod
-    @contextmanager
-    def open(cls, lab: Lab, browser: Browser, cells: Sequence[str]) -> Iterator["Stage"]:
-        """Open a notebook and run its cells."""
-        notebook = Notebook.open(lab, browser, cells, width=WIDTH, height=HEIGHT)
-        yield cls(notebook)
-        notebook.close()
-
-    def painted(self, count: int = 1) -> None:
-        """Wait until so many explorers show all they were asked for."""
-        done = '.xw-attribution-view[data-phase="done"], .xw-feature-maps[data-phase="done"]'
-        for view in self.page.locator(".xw-attribution-view, .xw-feature-maps").all():
-            view.scroll_into_view_if_needed()
-        self.page.wait_for_function(
-            "([done, count]) => document.querySelectorAll(done).length === 2 * count", arg=[done, count]
-        )
+    def painted(self) -> None:
+        """Wait until the explorer shows all it was asked for."""
+        for panel in (".xw-attribution-view", ".xw-feature-maps"):
+            self.page.locator(panel).scroll_into_view_if_needed()
+            self.page.wait_for_selector(f'{panel}[data-phase="done"]')
 
     def drag(self, subject: Subject, moves: int) -> list[float]:
         """Drag, and return the milliseconds from each move to its picture; the first move is not counted.
@@ -146,7 +120,7 @@ class Stage:
             "page: JavaScript heap": heap["usedSize"] / 1e6,
             "page: array buffers": heap.get("backingStorageSize", 0.0) / 1e6,
             "page: process": max(psutil.Process(pid).memory_info().rss for pid in pages) / 1e6,
-            "kernel: process": self.notebook.value("subjects.resident()"),
+            "kernel: process": self.notebook.value("kernel.resident()"),
         }
 
     def _browser(self) -> Any:
@@ -167,15 +141,14 @@ class Stage:
         assert box is not None and seized is not None, "the track is not on the page"
         y = seized["y"] + seized["height"] / 2
         mouse = self.page.mouse
-        place = lambda: box["x"] + box["width"] * next(subject.places)  # noqa: E731
-        mouse.move(seized["x"] + seized["width"] / 2 if subject.handle else place(), y)
+        act = mouse.click if subject.gesture == "click" else mouse.move
+        left, width = box["x"], box["width"]
+        mouse.move(
+            seized["x"] + seized["width"] / 2 if subject.handle else left + width * next(subject.places), y
+        )
         if subject.gesture == "drag":
             mouse.down()
-        yield (
-            (lambda: mouse.click(place(), y))
-            if subject.gesture == "click"
-            else lambda: mouse.move(place(), y)
-        )
+        yield lambda: act(left + width * next(subject.places), y)
         if subject.gesture == "drag":
             mouse.up()
 
