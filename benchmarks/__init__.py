@@ -1,0 +1,1 @@
+"""What is fast, measured beside its peers in one run: `python -m benchmarks [names…] [--quick]`."""
