@@ -24,6 +24,6 @@ def code(method: Method, problem: Problem, settings: dict[str, Any], source: str
     label = ascii(target.label(problem.model))[1:-1]
     return (
         "import xai_widgets as xw\n\n"
-        f"# model: the xw.Model with fingerprint {problem.model.fingerprint}; target: {label}\n"
+        f"# model: the xw.Model with fingerprint {problem.fingerprint}; target: {label}\n"
         f"found = xw.explain(\n    model,\n    {repr(source) if source else 'image'},\n{given})\n"
     )

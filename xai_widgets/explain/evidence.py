@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from ..anytime import Step
 from ..inputs.baselines import blind
+from ..model.handle import Model
 from ..results import Check, Evidence, Verdict
 from .method import Method
 from .problem import Attribution, Problem
@@ -24,6 +25,7 @@ def judge(method: Method, problem: Problem, step: Step[Attribution]) -> Evidence
         *(found.checks or (_architecture(method),)),
         _blindness(problem),
         _seed(found.random, problem.seed, problem.model.draws),
+        _precision(problem.model),
     ]
     seed = problem.seed if found.random else None
     return Evidence(tuple(checks), seed, found.evaluations, method.counted)
@@ -152,3 +154,12 @@ def _seed(random: bool, seed: int, draws: bool) -> Check:
     return Check(
         "seed", "holds", float(seed), f"Random numbers start at seed {seed}: the same seed, the same map."
     )
+
+
+def _precision(model: Model) -> Check:
+    if not model.half:
+        return Check("precision", "holds", None, f"Computed in {str(model.dtype).removeprefix('torch.')}.")
+    words = (
+        "Computed in half precision: figures are good to about three digits. Model(autocast=False) is exact."
+    )
+    return Check("precision", "holds", None, words, "half precision")

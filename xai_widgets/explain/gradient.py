@@ -1,10 +1,10 @@
 """Methods that read the gradient at the picture, or around it."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Annotated
 
 import numpy as np
-import torch
 
 from ..anytime import Step
 from ..parameters import Range
@@ -72,11 +72,6 @@ def var_grad(problem: Problem, *, samples: Samples = 50, noise: Noise = 0.15) ->
 def _noisy(problem: Problem, samples: int, noise: float) -> Iterator[Floats]:
     generator = problem.generator()
     sigma = noise * float(problem.inputs.max() - problem.inputs.min())
-    left = samples
-    while left:
-        # One sample first: a picture after one gradient.
-        count = 1 if left == samples else min(problem.batch, left)
-        shape = (count, *problem.inputs.shape[1:])
-        noisy = problem.inputs + sigma * torch.randn(shape, generator=generator)
-        left -= count
-        yield problem.gradients(noisy)[1]
+    # One sample first: a picture after one gradient.
+    for count in chain([1], problem.portions(samples - 1)):
+        yield problem.gradients(problem.inputs + sigma * problem.noise(generator, count))[1]

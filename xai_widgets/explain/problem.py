@@ -1,5 +1,6 @@
 """What a method is given and what it gives back."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,12 +40,27 @@ class Problem:
     layer: str | None = None
     seed: int = 0
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """The network as it was when this was asked."""
+        return self.model.fingerprint
+
     @property
     def batch(self) -> int:
-        """How many pictures to ask for at once: few enough to answer soon, many enough to be quick."""
+        """How many pictures to ask for at once at most: as memory allows, whatever time it takes."""
         if self.model.device.type != "cpu":
-            return 16
-        return max(1, min(8, 600_000 // self.inputs.numel()))
+            return 32
+        return max(1, min(16, 600_000 // self.inputs.numel()))
+
+    def portions(self, count: int, counted: str = "gradients") -> Iterator[int]:
+        """Yield sizes that add up to count, each as large as a step of 50 to 100 ms allows.
+
+        What a method finds must not depend on them but for rounding: they follow the clock.
+        """
+        while count > 0:
+            size = min(count, self.model.at_once(self.inputs, counted, self.batch))
+            count -= size
+            yield size
 
     @cached_property
     def reference_pixels(self) -> Tensor:
@@ -76,6 +92,11 @@ class Problem:
         outputs: Floats = torch.cat(found).double().numpy()
         return outputs
 
+    def noise(self, generator: torch.Generator, count: int) -> Tensor:
+        """Return standard normal noise `(count, c, h, w)`, drawn picture by picture."""
+        shape = self.inputs.shape[1:]
+        return torch.stack([torch.randn(shape, generator=generator) for _ in range(count)])
+
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
@@ -97,7 +118,7 @@ class Attribution:
 
 
 def attribution(
-    values: Floats, evaluations: int, total: float | None = None, random: bool = False
+    values: NDArray[np.floating], evaluations: int, total: float | None = None, random: bool = False
 ) -> Attribution:
     """Return an attribution from values of any float type."""
     return Attribution(values.astype(np.float32), evaluations, total, random)

@@ -134,7 +134,7 @@ def _facts(
         "params": settings,
         "baseline": problem.baseline.to_json() if problem.baseline else None,
         "layer": problem.layer,
-        "model": problem.model.fingerprint,
+        "model": problem.fingerprint,
         "signed": method.signed,
         "code": code(method, problem, settings, picture.source),
     }

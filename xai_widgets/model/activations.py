@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from xai_widgets.model.hooks import untouched, watched
 from xai_widgets.model.layers import Layer, LayerTree, as_maps, view_of
+from xai_widgets.model.layout import gradient
 from xai_widgets.model.outputs import find_logits, first_tensor, with_tensor
 from xai_widgets.model.receptive_field import ReceptiveFields
 
@@ -65,8 +66,7 @@ def input_gradients(
         leaf = inputs.detach().clone().requires_grad_()
         # The network gets a copy, because its first layer may work in place.
         values = scalar(find_logits(module(leaf.clone()), len(inputs)), caught.maps())
-        (gradient,) = torch.autograd.grad(values.sum(), [leaf])
-    return values, gradient
+        return values, gradient(values, leaf)
 
 
 def activation_gradients(
@@ -82,8 +82,7 @@ def activation_gradients(
         activation = caught.tensors[layer.name]
         if not values.requires_grad:
             return values, activation, torch.zeros_like(activation)
-        (gradient,) = torch.autograd.grad(values.sum(), [activation], materialize_grads=True)
-    return values, activation, gradient
+        return values, activation, gradient(values, activation, reaches=False)
 
 
 class _Catch:

@@ -1,6 +1,7 @@
-"""Run work over a batch that may not fit into memory: the batch halves itself and goes on."""
+"""How many images go in at once: as memory allows, and as fits a step that a person waits for."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Hashable
 
 import torch
 from torch import Tensor
@@ -8,6 +9,26 @@ from torch import Tensor
 from xai_widgets.errors import ModelError
 
 Work = Callable[[Tensor], tuple[Tensor, ...]]
+
+STEP = 0.1
+"""Seconds that a step may take: with powers of two, steps of a quick network take 50 to 100 ms."""
+
+
+class Pace:
+    """How long one image takes, learned from every call."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[Hashable, float] = {}
+
+    def learn(self, kind: Hashable, count: int, seconds: float) -> None:
+        """Take in what a call took. A stall does not count at once, a network that got slower soon does."""
+        known = self._seconds.get(kind, math.inf)
+        self._seconds[kind] = min(seconds / count, 1.25 * known)
+
+    def at_once(self, kind: Hashable, most: int) -> int:
+        """Return how many images to take at once: a power of two, or `most`; one where nothing is known."""
+        fits = STEP / max(self._seconds.get(kind, math.inf), 1e-9)
+        return min(most, 2 ** int(math.log2(fits))) if fits >= 1 else 1
 
 
 def in_batches(work: Work, inputs: Tensor, limit: int | None) -> tuple[tuple[Tensor, ...], int | None]:

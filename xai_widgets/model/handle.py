@@ -1,6 +1,7 @@
 """Model: the network, its preprocessing, classes and device behind one call."""
 
 import operator
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,11 +12,12 @@ from torch import Tensor, nn
 
 from xai_widgets.errors import InputError, ModelError, UnknownClassError, XaiWidgetsError
 from xai_widgets.model import activations
-from xai_widgets.model.batches import in_batches, is_out_of_memory
+from xai_widgets.model.batches import Pace, in_batches, is_out_of_memory
 from xai_widgets.model.classes import class_names, index_of
 from xai_widgets.model.failure import check_inputs, explained, fit_channels
 from xai_widgets.model.hooks import draws, lock_of, untouched
 from xai_widgets.model.layers import LayerTree
+from xai_widgets.model.layout import Layout
 from xai_widgets.model.network import channels_of, fingerprint, on_device, unwrapped
 from xai_widgets.model.outputs import check_finite, find_logits
 from xai_widgets.model.preprocess import Preprocess
@@ -23,6 +25,7 @@ from xai_widgets.model.targets import Target
 from xai_widgets.model.twin import Twin
 
 T = TypeVar("T")
+FORWARD, GRADIENTS, LOGITS = "forward passes", "gradients", "logits"
 _SIZES = (224, 32, 28, 64, 96, 128, 160, 227, 256, 299, 384)
 
 
@@ -48,6 +51,7 @@ class Model:
             `(mean, std)` for pixels in [0, 1], or None where the network takes pixels in [0, 1].
         classes: names in the order of the outputs.
         device: where to run; a copy is made if the module lies elsewhere. None: where the module lies.
+        autocast: whether explanations on a GPU may be computed in half precision; their evidence says so.
 
     Raises:
         ModelTypeError: `module` is no network.
@@ -67,6 +71,7 @@ class Model:
         preprocess: Any = None,
         classes: Sequence[str] | Mapping[int, str] | None = None,
         device: str | torch.device | None = None,
+        autocast: bool = True,
     ) -> None:
         self.module = on_device(unwrapped(module), device)
         self.name = type(self.module).__name__
@@ -75,6 +80,8 @@ class Model:
         self.batch_limit: int | None = None  # the largest batch that fitted, once one did not
         self._batches: bool | None = None  # whether images of a batch are independent, once that was tried
         self.input_size: int | None = None  # the size found by trying, once a picture was rejected
+        self._pace = Pace()
+        self._layout = Layout(self.module, autocast)
         self._preprocess = Preprocess(preprocess)
         self._accepted: dict[tuple[int, ...], bool] = {}
         self._trees: dict[tuple[int, ...], LayerTree] = {}
@@ -118,6 +125,11 @@ class Model:
         """The floating-point type of the first parameter."""
         found = (p.dtype for p in self.module.parameters() if p.is_floating_point())
         return next(found, torch.float32)
+
+    @property
+    def half(self) -> bool:
+        """Whether explanations are computed in half precision; predictions and layers never are."""
+        return self._layout.half(self.device, self.dtype)
 
     @property
     def fingerprint(self) -> str:
@@ -170,7 +182,7 @@ class Model:
             with untouched(net):
                 return (find_logits(net(batch), len(batch)),)
 
-        (logits,) = self._run(work, inputs)
+        (logits,) = self._run(work, inputs, LOGITS)
         self._count_classes(logits)
         return logits
 
@@ -236,7 +248,9 @@ class Model:
         """
         layer = self.layers(inputs)[target.layer] if target.layer else None
         values, found = self._run(
-            lambda x: activations.input_gradients(self._twin.current(), x, target.of, layer), inputs
+            lambda x: activations.input_gradients(self._twin.current(), x, target.of, layer),
+            inputs,
+            GRADIENTS,
         )
         return values, found
 
@@ -250,8 +264,16 @@ class Model:
         values, activation, gradient = self._run(
             lambda x: activations.activation_gradients(self._twin.current(), x, target.of, wanted, other),
             inputs,
+            f"{GRADIENTS} of {layer}",
         )
         return values, activation, gradient
+
+    def at_once(self, inputs: Tensor, counted: str, most: int) -> int:
+        """Return how many images like these a step of 50 to 100 ms may take, at least one.
+
+        `counted` is "gradients" or "forward passes"; what they take is learned from every call.
+        """
+        return self._pace.at_once((counted, inputs.shape[1:]), most)
 
     def class_index(self, name_or_index: int | str) -> int:
         """Return the index of a class.
@@ -281,11 +303,13 @@ class Model:
                 "Give one name an output, in their order, or none.",
             )
 
-    def _run(self, work: Callable[[Tensor], tuple[Tensor, ...]], inputs: Tensor) -> tuple[Tensor, ...]:
+    def _run(
+        self, work: Callable[[Tensor], tuple[Tensor, ...]], inputs: Tensor, kind: str = FORWARD
+    ) -> tuple[Tensor, ...]:
         """Run work in batches that fit; the results come back detached, in float32, on the CPU."""
 
         def plain(batch: Tensor) -> tuple[Tensor, ...]:
-            found = tuple(part.detach().to("cpu", torch.float32) for part in work(batch))
+            found = self._layout.run(work, batch, kind != LOGITS)
             check_finite(found[0], "outputs")
             check_finite(found[-1], "gradients")
             return found
@@ -294,7 +318,14 @@ class Model:
             if len(ready) > 1 and self._batches is None:
                 self._batches = self._takes_batches(ready)
                 self.batch_limit = self.batch_limit if self._batches else 1
-            found, self.batch_limit = in_batches(plain, ready, self.batch_limit)
+            start = time.perf_counter()
+            try:
+                found, self.batch_limit = in_batches(plain, self._layout.of(ready), self.batch_limit)
+            except RuntimeError as error:
+                if not self._layout.refused(error):
+                    raise
+                found, self.batch_limit = in_batches(plain, self._layout.of(ready), self.batch_limit)
+            self._pace.learn((kind, ready.shape[1:]), len(ready), time.perf_counter() - start)
             return found
 
         with lock_of(self.module):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from xai_widgets.model.hooks import trust
 
 _PLAIN = (bool, int, float, str, type(None))
+_OWN = frozenset(vars(nn.Module()))  # what every module has: modes, hooks, weights, children
 
 
 class Twin:
@@ -70,7 +71,7 @@ def _signature(module: nn.Module) -> list[Any]:
         plain = [
             (name, value)
             for name, value in vars(child).items()
-            if name != "training" and (isinstance(value, _PLAIN) or _plain_tuple(value))
+            if name not in _OWN and (isinstance(value, _PLAIN) or _plain_tuple(value))
         ]
         hooks = (*child._forward_hooks, *child._forward_pre_hooks, *child._backward_hooks)
         parts.append((id(child), type(child), plain, hooks))
