@@ -50,6 +50,7 @@ class Welcome(TypedDict):
     methods: list[Params]
     baselines: list[Params]
     images: list[Params]
+    recorded: NotRequired[bool]
 
 
 class State(TypedDict):

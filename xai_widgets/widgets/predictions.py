@@ -14,6 +14,7 @@ from ..anytime import Step
 from ..errors import ParameterError, did_you_mean
 from ..model.handle import Prediction
 from . import base, snapshots, topics
+from .offline import Portable, checked_persist
 from .scene import Scene
 from .selection import KEYS, Follow
 from .traits import mirrored
@@ -30,13 +31,14 @@ NAME_LENGTH = 22
 TITLE = "Predictions"
 
 
-class Predictions(ipywidgets.VBox):
+class Predictions(Portable, ipywidgets.VBox):
     """The top classes of the selected image with their probabilities.
 
     `top` holds them as they are on the screen; `target` follows the selection, a click on a bar sets it.
     """
 
     follows: ClassVar[tuple[str, ...]] = ("image", "target")
+    topics: ClassVar[tuple[str, ...]] = ("predictions",)
 
     image: Any = mirrored("image")
     target: Any = mirrored("target")
@@ -54,7 +56,7 @@ class Predictions(ipywidgets.VBox):
         images: Any = None,
         *,
         scene: Scene | None = None,
-        persist: bool = False,
+        persist: Any = False,
         count: int = 5,
         **values: Any,
     ) -> None:
@@ -63,7 +65,7 @@ class Predictions(ipywidgets.VBox):
                 raise ParameterError(f"Predictions has no {key!r}.", did_you_mean(key, (*KEYS, "count")))
         self.scene = scene if scene is not None else Scene(model, images, **values)
         self._own = scene is None
-        self.persist = persist
+        self.persist = checked_persist(persist)
         self._bars, self._figure = _chart(self.scene.model.classes)
         self._title = ipywidgets.HTML(TITLE)
         self._title.add_class("xw-predictions-title")
@@ -111,6 +113,9 @@ class Predictions(ipywidgets.VBox):
             self.scene.close()
         base.close_all(self)
 
+    def _display(self) -> tuple[str, ...]:
+        return ("count",)
+
     def _wish(self, _: Any = None) -> None:
         self.scene.session.work(topics.wish(self.scene, "predictions", {"image": self.image}), self._failed)
 
@@ -149,7 +154,7 @@ class Predictions(ipywidgets.VBox):
             self.target = self.top[::-1][place].index
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return base.with_picture(super()._repr_mimebundle_(**kwargs), self)
+        return base.with_saved(super()._repr_mimebundle_(**kwargs), self)
 
 
 def _short(entry: Prediction, among: tuple[Prediction, ...]) -> str:

@@ -65,6 +65,8 @@ export interface Welcome {
   methods: MethodSchema[];
   baselines: BaselineSchema[];
   images: ImageEntry[];
+  /** Nobody answers but a recording: what it does not hold is not offered. */
+  recorded?: boolean;
 }
 
 export interface ArrayHead {

@@ -136,6 +136,7 @@ export class ImageStrip {
     const { welcome } = this.client;
     if (!welcome || !this.#visible) return;
     write(this.#name, welcome.model);
+    this.#add.hidden = !!welcome.recorded;
     const names = welcome.images.map(({ name }) => name);
     if (JSON.stringify(names) !== JSON.stringify(this.#names)) this.#rebuild(names);
     this.#mark();
