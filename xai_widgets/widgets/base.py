@@ -104,8 +104,9 @@ class Panel(Portable, anywidget.AnyWidget):
 
     def _display(self) -> tuple[str, ...]:
         """Return the names of the traits that only the browser needs."""
-        own = type(self).class_own_traits(sync=True)
-        return tuple(key for key in own if key not in self.follows and not key.startswith("_"))
+        # Not `class_own_traits`: a widget gets a class of its own when anywidget adds traits to it.
+        common = {*anywidget.AnyWidget.class_traits(sync=True), *self.follows}
+        return tuple(key for key in self.traits(sync=True) if key not in common and not key.startswith("_"))
 
     def _receive(self, _: Any, content: object, buffers: list[memoryview]) -> None:
         self.scene.receive(content, buffers)

@@ -234,7 +234,8 @@ def _welcome(scene: "Scene", choice: Choice) -> Params:
 def _held(scene: "Scene", choice: Choice, wanted: set[str]) -> dict[str, tuple[int, int]]:
     """Return how much of each kind is held, as far as the page has any use for it."""
     found = {"images": (len(choice.images), len(scene.pictures))}
-    if wanted & {"layers", "maps", "attribution"}:
+    with_layers = "attribution" in wanted and any("layer" in find(name).needs for name in choice.methods)
+    if with_layers or "maps" in wanted or wanted == {"layers"}:
         found["layers"] = (len(choice.layers), len(scene.tree(0).viewable))
     if "attribution" in wanted:
         found["methods"] = (len(choice.methods), len(METHODS))

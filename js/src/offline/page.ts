@@ -64,6 +64,7 @@ export async function open(page: HTMLElement, index: string, data: string): Prom
       await show(place, model, cells[i]!, pack);
     }),
   );
+  void session.ahead();
 }
 
 /** Show the panels that are switched on. */

@@ -15,12 +15,18 @@ export interface Bytes {
   bytes(blob: number): Promise<ArrayBuffer>;
 }
 
+const AHEAD_SEQ = -1;
+
 type Request = Extract<ToKernel, { type: "request" }>;
+
+/** So many bytes are unpacked before anybody asks for them. */
+const AHEAD = 96 * 2 ** 20;
 
 export class Recording implements Session {
   readonly channel = new Emitter();
   #answers = new Map<string, Recorded>();
   #selection: Values;
+  #ahead: number | null = null;
 
   constructor(
     private readonly welcome: Welcome,
@@ -37,9 +43,30 @@ export class Recording implements Session {
     else if (message.type === "request") void this.#answer(message);
   }
 
-  /** Another image has its own predicted class: a target that was not recorded for it becomes that. */
+  /** Unpack what there is of the selected image, so that scrubbing it waits for nothing. */
+  async ahead(): Promise<void> {
+    const { image } = this.#selection;
+    if (this.#ahead === image) return;
+    this.#ahead = image;
+    let room = AHEAD;
+    for (const { topic, params, ...rest } of this.#answers.values()) {
+      if (params.image !== image || !("arrays" in rest)) continue;
+      room -= rest.arrays.reduce((sum, head) => sum + bytesOf(head), 0);
+      if (room < 0 || this.#ahead !== image) return;
+      await this.#answer({ type: "request", client: "", topic, seq: AHEAD_SEQ, params });
+      // A turn of its own for each: a person's wishes go first.
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+
   #select(values: Partial<Values>): void {
     this.#selection = { ...this.#selection, ...values };
+    this.#mend();
+    void this.ahead();
+  }
+
+  /** Another image has its own predicted class: a target that was not recorded for it becomes that. */
+  #mend(): void {
     const { image, target } = this.#selection;
     const predictions = this.#answers.get(keyOf("predictions", { image }));
     if (target === null || !predictions || "failure" in predictions) return;
@@ -77,6 +104,10 @@ const NOT_RECORDED: Failure = {
 function failureOf(error: unknown): Failure {
   if (error !== null && typeof error === "object" && "hint" in error) return error as Failure;
   return { type: "Damaged page", message: "A part of this page cannot be unpacked.", hint: String(error) };
+}
+
+function bytesOf({ dtype, shape }: ArrayHead): number {
+  return shape.reduce((product, side) => product * side, { uint8: 1, int16: 2, float32: 4 }[dtype]);
 }
 
 function keyOf(topic: string, params: Params): string {
