@@ -11,16 +11,18 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 import xai_widgets as xw
 from tests.browser.lab import ARTIFACTS, Notebook
-from tests.browser.test_explorer import SPOT, map_pixels
+from tests.browser.test_explorer import SPOT
 from xai_widgets import demo, render
+from xai_widgets.anytime import last
 from xai_widgets.live import codec
+from xai_widgets.widgets import topics
 
 pytestmark = pytest.mark.browser
 
 IMAGES = (0, 3)
 LAYERS = ("blocks.0.conv", "blocks.2.pool", "blocks.5.relu", "head")
 METHODS = ("integrated_gradients", "grad_cam", "gradient")
-BASELINES = {"black": xw.baselines.Black(), "blur": xw.baselines.Blur(2), "blur 2": xw.baselines.Blur(6)}
+BASELINES = {"black": xw.baselines.Black(), "blur 1": xw.baselines.Blur(2), "blur 2": xw.baselines.Blur(6)}
 PANELS = (".xw-image-strip", ".xw-layer-scrubber", ".xw-feature-maps", ".xw-attribution-view")
 
 Place = Page | FrameLocator
@@ -78,11 +80,25 @@ def settled(page: Place, panels: tuple[str, ...] = PANELS) -> None:
     expect(page.locator(".xw-attribution-view")).not_to_have_attribute("data-outdated", "")
 
 
+def pixels(page: Page, canvas: str) -> np.ndarray:
+    """Return what stands on a canvas, `(h, w, 3)`."""
+    found = page.evaluate(
+        """(selector) => {
+          const canvas = document.querySelector(selector);
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          return { width: canvas.width, height: canvas.height, data: Array.from(data) };
+        }""",
+        canvas,
+    )
+    return np.array(found["data"], int).reshape(found["height"], found["width"], 4)[..., :3]
+
+
 def assert_shows(page: Page, found: xw.Explanation) -> None:
     """The canvas shows an explanation, as its values are after the way over the wire."""
     sign: render.Sign = "both" if found.signed else "positive"
     values = codec.unpack(codec.pack_signed("map", found.map))
-    shown, expected = map_pixels(page).astype(int), render.colorize(values, "auto", 99.0, sign).astype(int)
+    shown = pixels(page, ".xw-attribution-view .xw-pane-map canvas")
+    expected = render.colorize(values, "auto", 99.0, sign).astype(int)
     assert shown.shape == expected.shape
     assert len(np.unique(expected.reshape(-1, 3), axis=0)) > 20, "the map is not empty"
     assert np.mean(shown == expected) > 0.999
@@ -157,6 +173,60 @@ def test_layers_and_channels_scrub(open_file: Open, path: Path, explorer: xw.Exp
         settled(page)
         picture = demo.pictures()[0]
         assert_shows(page, xw.explain(explorer.scene.model, picture, method="grad_cam", layer=layer))
+
+
+def test_the_way_from_the_baseline_scrubs(open_file: Open, path: Path, explorer: xw.Explorer) -> None:
+    page = open_file(path, height=2600)
+    settled(page)
+    lab = page.locator(".xw-baseline-lab")
+    expect(lab).to_be_hidden()
+    page.get_by_role("button", name="Baselines").click()
+    expect(lab).to_have_attribute("data-phase", "done")
+    lab.get_by_label("Baseline", exact=True).select_option("blur 2")
+    expect(lab).to_have_attribute("data-preview", "blur 2")
+    expect(lab).not_to_have_attribute("data-outdated", "")
+    asked = {"image": 0, "target": None, "seed": 0, "baseline": BASELINES["blur 2"].to_json(), "nodes": 33}
+    found = last(topics.TOPICS["path"].work(explorer.scene, asked)).value
+    maps = codec.unpack(codec.pack_signed("maps", found.maps)).astype(np.float64)
+    limits = render.clip_range(np.trapezoid(maps, found.nodes, axis=0).astype(np.float32), 99.0, "both")
+    chart = page.locator(".xw-chart").first
+    places = set()
+    for alpha in (0.25, 0.6, 1.0):
+        lab.get_by_label("α, the share of the way, as a number").fill(str(alpha))
+        expect(lab).to_have_attribute("data-alpha", f"{alpha:g}")
+        between = np.floor((1 - alpha) * found.reference + alpha * found.picture + 0.5)
+        assert np.abs(pixels(page, ".xw-baseline-lab .xw-pane-between canvas") - between).max() <= 1
+        expected = render.colorize(summed(maps, found.nodes, alpha), "auto", 99.0, "both", limits)
+        assert len(np.unique(expected.reshape(-1, 3), axis=0)) > 20, "the map is not empty"
+        assert np.mean(pixels(page, ".xw-baseline-lab .xw-pane-sum canvas") == expected) > 0.99
+        places.add(chart.locator(".xw-chart-cursor").get_attribute("x1"))
+    assert len(places) == 3, "the cursor of the chart follows"
+    expect(chart).to_contain_text("attributions accumulated up to α")
+    assert chart.locator("polyline").count() >= 2
+
+
+def summed(maps: np.ndarray, nodes: np.ndarray, alpha: float) -> np.ndarray:
+    """Return the integral from 0 to α of what is linear between the nodes."""
+    grid = np.unique([*nodes[nodes < alpha], alpha])
+    between = np.stack([np.interp(grid, nodes, column) for column in maps.reshape(len(nodes), -1).T], axis=1)
+    return np.trapezoid(between, grid, axis=0).reshape(maps.shape[1:]).astype(np.float32)
+
+
+def test_the_lab_holds_its_other_tabs(open_file: Open, path: Path) -> None:
+    page = open_file(path, height=2600)
+    settled(page)
+    page.get_by_role("button", name="Baselines").click()
+    lab = page.locator(".xw-baseline-lab")
+    for tab in ("compare", "ablation"):
+        lab.locator(f".xw-segment:has([value={tab}])").click()
+        expect(lab).to_have_attribute("data-tab", tab)
+        expect(lab).to_have_attribute("data-phase", "done")
+        expect(lab.locator(f".xw-bl-{tab}")).to_be_visible()
+        expect(lab.locator(".xw-bl-cell")).to_have_count(3 if tab == "compare" else 7)
+    expect(page.locator(".xw-chart").nth(1)).to_contain_text("random order")
+    # What would need a kernel is not offered.
+    expect(lab.locator(".xw-segment:has([value=references])")).to_be_hidden()
+    expect(lab.locator(".xw-bl-chips").first).to_be_hidden()
 
 
 def test_only_what_is_held_is_offered(open_file: Open, path: Path, explorer: xw.Explorer) -> None:

@@ -24,9 +24,10 @@ from xai_widgets.errors import (
 )
 from xai_widgets.explain import METHODS
 from xai_widgets.live.codec import Packed, unpack
+from xai_widgets.widgets import recording as recording_module
 from xai_widgets.widgets import topics
 from xai_widgets.widgets.choice import choose, spread
-from xai_widgets.widgets.offline import FRAME, recorded
+from xai_widgets.widgets.offline import FRAME, places_of, recorded
 from xai_widgets.widgets.recording import Recording, record
 
 from .conftest import network, picture
@@ -78,7 +79,7 @@ def test_the_usual_choice(explorer: xw.Explorer) -> None:
     assert chosen.layers == tuple(layer.name for layer in explorer.layers.layers.viewable)
     assert list(chosen.methods) == list(METHODS)
     own = [method.baseline for method in METHODS.values() if method.baseline]
-    assert {"black", "white", "blur"} < set(chosen.baselines)
+    assert {"black", "white", "blur 1"} < set(chosen.baselines)
     assert all(baseline in chosen.baselines.values() for baseline in own)
     assert chosen.targets == {None: None}
 
@@ -149,7 +150,11 @@ def recording(explorer: xw.Explorer) -> Recording:
 
 def test_maps_are_those_of_explain(explorer: xw.Explorer, recording: Recording) -> None:
     """Two baselines of one kind are two in the page; params that nothing can change are none."""
-    baselines = {"white": xw.baselines.White(), "blur": xw.baselines.Blur(2), "blur 2": xw.baselines.Blur(5)}
+    baselines = {
+        "white": xw.baselines.White(),
+        "blur 1": xw.baselines.Blur(2),
+        "blur 2": xw.baselines.Blur(5),
+    }
     for image in (0, 1):
         for name, baseline in baselines.items():
             expected = xw.explain(
@@ -216,6 +221,13 @@ def test_every_wish_that_the_page_offers_is_answered(recording: Recording) -> No
         for target in (None, *(entry["index"] for entry in top)):
             for layer in layers:
                 frame_of(recording, "scores", image=image, layer=layer, target=target)
+            named = [{"name": baseline["name"]} for baseline in welcome["baselines"]]
+            of_lab = {"image": image, "target": target, "seed": 0}
+            for baseline in named:
+                frame_of(recording, "path", **of_lab, baseline=baseline, nodes=33)
+            frame_of(recording, "compare", **of_lab, baselines=named)
+            for fill in ("mean", "blur", "noise"):
+                frame_of(recording, "ablation", **of_lab, baselines=named, fill=fill)
             for method in welcome["methods"]:
                 assert method["params"] == []
                 of_layer = [None, *layers] if "layer" in method["needs"] else [None]
@@ -229,7 +241,7 @@ def test_every_wish_that_the_page_offers_is_answered(recording: Recording) -> No
 
 def test_a_methods_own_baseline_is_one_that_is_held(recording: Recording) -> None:
     names = {baseline["name"] for baseline in recording.welcome["baselines"]}
-    assert names == {"white", "blur", "blur 2"}
+    assert names == {"white", "blur 1", "blur 2"}
     labels = {baseline["label"] for baseline in recording.welcome["baselines"]}
     assert labels == {"White", "Blur σ 2 px", "Blur σ 5 px"}
     for method in recording.welcome["methods"]:
@@ -284,6 +296,53 @@ def test_a_distribution_is_recorded_where_it_is_offered(explorer: xw.Explorer) -
         for name in ("integrated_gradients", "occlusion")
     }
     assert by_method == {"integrated_gradients": {"distribution", "black"}, "occlusion": {"black"}}
+
+
+def test_the_path_is_the_networks(explorer: xw.Explorer, recording: Recording) -> None:
+    """f at every node, asked of the network itself."""
+    frame = frame_of(recording, "path", image=1, target=1, baseline={"name": "white"})
+    nodes, outputs = (array(recording, frame, name) for name in ("nodes", "outputs"))
+    pixels = explorer.scene.pixels(1)
+    way = torch.from_numpy(nodes).reshape(-1, 1, 1, 1)
+    between = torch.ones_like(pixels) * (1 - way) + pixels * way
+    with torch.no_grad():
+        expected = network()(explorer.scene.model.normalise(between))[:, 1]
+    np.testing.assert_allclose(outputs, expected.numpy(), rtol=1e-4, atol=1e-5)
+    maps = array(recording, frame, "maps").sum(axis=(1, 2))
+    assert np.trapezoid(maps, nodes) == pytest.approx(frame["meta"]["sum"], rel=1e-3, abs=1e-5)
+
+
+def test_a_large_path_is_made_small_and_adds_up_to_the_same(
+    explorer: xw.Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = choose(explorer.scene, images=0, methods="integrated_gradients", baselines="white")
+    whole = record(explorer.scene, choice, ["path"])
+    monkeypatch.setattr(recording_module, "PATH_VALUES", 33 * 100)
+    small = record(explorer.scene, choice, ["path"])
+    large, little = (frame_of(found, "path", target=None) for found in (whole, small))
+    assert (large["meta"]["reduced"], little["meta"]["reduced"]) == (1, 2)
+    maps, cells = array(whole, large, "maps"), array(small, little, "maps")
+    assert cells.shape == (33, 8, 10)
+    sums = maps.reshape(33, 8, 2, 10, 2).sum(axis=(2, 4))
+    np.testing.assert_allclose(cells, sums, atol=np.abs(sums).max() / 32767 + 4 * np.abs(maps).max() / 32767)
+
+
+def test_compared_baselines_are_named_as_the_page_names_them(recording: Recording) -> None:
+    for topic in ("compare", "ablation"):
+        frames = [frame for frame in recording.frames if frame["topic"] == topic]
+        assert frames
+        for frame in frames:
+            named = [entry["baseline"] for entry in frame["meta"]["entries"]]
+            assert named == frame["params"]["baselines"]
+            assert [one["name"] for one in named] == ["white", "blur 1", "blur 2"]
+
+
+def test_without_baselines_there_is_no_lab(explorer: xw.Explorer) -> None:
+    choice = choose(explorer.scene, methods="gradient")
+    names = [getattr(place.panel, "bundle", "predictions") for place in places_of(explorer, choice)]
+    assert "baseline_lab" not in names and "attribution_view" in names
+    choice = choose(explorer.scene, methods="occlusion")
+    assert places_of(explorer, choice)[-1].panel is explorer.lab.panel
 
 
 # -- what is written -----------------------------------------------------------------------------------
@@ -361,20 +420,30 @@ def test_names_are_text_and_never_markup(tmp_path: Path) -> None:
     explorer.close()
 
 
-PANELS = [xw.LayerScrubber, xw.FeatureMaps, xw.AttributionView, xw.Predictions, xw.ImageStrip]
+PANELS = [
+    xw.LayerScrubber,
+    xw.FeatureMaps,
+    xw.AttributionView,
+    xw.Predictions,
+    xw.ImageStrip,
+    xw.BaselineLab,
+]
 
 
 @pytest.mark.parametrize("kind", PANELS)
 def test_a_panel_alone_is_a_page_too(kind: type, model: xw.Model, tmp_path: Path) -> None:
-    panel = kind(model, picture())
-    page = Page(panel.to_html(tmp_path / "x.html", **CHEAP).read_text("utf-8"))
+    whole = kind(model, picture())
+    methods = ["gradient", "grad_cam", *(["integrated_gradients"] if kind is xw.BaselineLab else [])]
+    path = whole.to_html(tmp_path / "x.html", methods=methods, layers="0.1", baselines="white")
+    page = Page(path.read_text("utf-8"))
     (place,) = page.index["panels"]
-    assert {frame["topic"] for frame in page.index["frames"]} == set(kind.topics)
-    assert place["cell"] == "" and set(kind.follows) <= set(place["traits"])
+    panel = whole._places()[0].panel
+    assert {frame["topic"] for frame in page.index["frames"]} == set(panel.topics)
+    assert place["cell"] == "" and set(panel.follows) <= set(place["traits"])
     if kind is not xw.Predictions:
         assert page.blobs[place["script"]].decode() == panel._esm
         assert page.blobs[place["style"]].decode() == panel._css
-    panel.close()
+    whole.close()
 
 
 def test_panels_that_are_switched_off_are_left_out(explorer: xw.Explorer, tmp_path: Path) -> None:

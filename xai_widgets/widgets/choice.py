@@ -11,6 +11,7 @@ from ..explain.registry import find
 from ..inputs import baselines
 from ..model import targets
 from ..model.handle import Prediction
+from . import lab_topics
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LAYERS = 12
 """So many layers are taken where none are named, spread over the network."""
 USUAL = ("black", "white", "blur")
+DISTRIBUTION = "distribution"
 
 Params = dict[str, Any]
 
@@ -43,6 +45,12 @@ class Choice:
     methods: Mapping[str, Params]
     baselines: Mapping[str, Params]
     targets: Mapping[int | None, Any]
+
+    @property
+    def compared(self) -> dict[str, Params]:
+        """The baselines that can be held side by side: single pictures, and not too many."""
+        single = [entry for entry in self.baselines.items() if entry[1]["name"] != DISTRIBUTION]
+        return dict(single[: lab_topics.MOST])
 
 
 def choose(
@@ -129,9 +137,19 @@ def _baselines(scene: "Scene", given: Any, methods: Sequence[Method]) -> dict[st
     for given in [one for some in wanted for one in ([some] if some else own)] if own else ():
         one = scene.checked("baseline", given)
         if one not in found.values():
-            twins = sum(other["name"] == one["name"] for other in found.values())
-            found[f"{one['name']} {twins + 1}" if twins else one["name"]] = one
+            found[_name(one, found.values())] = one
     return found
+
+
+def _name(baseline: Params, others: Iterable[Params]) -> str:
+    """Return the page's name of a baseline; those that have parameters are numbered.
+
+    A bare name would bring along the controls of its parameters, which the page has nothing for.
+    """
+    kind: str = baseline["name"]
+    if len(baseline) == 1 or kind == DISTRIBUTION:
+        return kind
+    return f"{kind} {1 + sum(other['name'] == kind for other in others)}"
 
 
 def _targets(scene: "Scene", given: Any) -> dict[int | None, Any]:

@@ -26,6 +26,7 @@ CELLS = {
     "features": "xw-cell-features",
     "attribution": "xw-cell-attribution",
     "predictions": "xw-cell-predictions",
+    "baselines": "xw-cell-baselines",
 }
 """The class of the place of each panel."""
 
@@ -82,7 +83,7 @@ class Explorer(Portable, ipywidgets.VBox):
         """The baseline lab; made when it is first wanted, as most explorers never show it."""
         if self._lab is None:
             self._lab = BaselineLab(scene=self.scene)
-            self._lab.add_class("xw-cell-baselines")
+            self._lab.add_class(CELLS["baselines"])
         return self._lab
 
     @property
@@ -149,7 +150,11 @@ class Explorer(Portable, ipywidgets.VBox):
         strip = Place(self.strip, "xw-strip")
         shown = {name: panel for name, panel in self._named().items() if name in self.panels}
         order = ("layers", "attribution", "predictions", "features")
-        return [strip, *(Place(shown[n], CELLS[n], n != "layers") for n in order if n in shown)]
+        places = [strip, *(Place(shown[n], CELLS[n], n != "layers") for n in order if n in shown)]
+        # Off until somebody wants it, but there: a page cannot make it later.
+        if "baselines" in self.panels or set(FIRST) <= set(self.panels):
+            places.append(Place(self.lab.panel, CELLS["baselines"]))
+        return places
 
     def _arrange(self, _: Any = None) -> None:
         # On the root: anywidget's views do not follow changes of their own classes.

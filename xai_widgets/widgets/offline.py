@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ParameterError, XaiWidgetsError, did_you_mean
 from .bundles import bundled
-from .choice import choose
+from .choice import Choice, choose
 from .recording import Recording, record
 
 if TYPE_CHECKING:
@@ -53,10 +53,22 @@ class Place:
 
 
 class Portable:
-    """What can be taken along as a page; beside it stand a scene and, for each panel, the topics it needs."""
+    """What can be taken along as a page.
+
+    Beside it stand a scene, the keys of the selection that it follows, the topics that it asks for, and the
+    names of the traits that only concern its look.
+    """
 
     scene: "Scene"
     persist: Any = False
+
+    def _display(self) -> tuple[str, ...]:
+        """Return the names of the traits that only the browser needs."""
+        return ()
+
+    def recorded_traits(self, choice: Choice) -> dict[str, Any]:
+        """Return the traits that the page begins with, beside those of the selection."""
+        return {key: getattr(self, key) for key in self._display()}
 
     def _places(self) -> list[Place]:
         """Return the panels as they stand in the page."""
@@ -107,7 +119,7 @@ class Portable:
             "targets": targets,
         }
         recording = recorded(self, chosen)
-        text = page(recording, self._places(), path.stem)
+        text = page(recording, places_of(self, recording.choice), path.stem)
         print(stated(path.name, recording, len(text.encode()), max_mb))
         path.write_text(text, "utf-8")
         return path
@@ -121,7 +133,7 @@ class Portable:
         try:
             recording = recorded(self, chosen)
             # Notebooks that are only read are light unless they say otherwise.
-            text = page(recording, self._places(), title, theme="light")
+            text = page(recording, places_of(self, recording.choice), title, theme="light")
             print(stated(f"{title} in this notebook", recording, len(text.encode()), most))
         except XaiWidgetsError as error:
             print(f"{title} is shown, but not kept in the notebook: {error}")
@@ -150,8 +162,14 @@ def checked_persist(value: Any) -> Any:
 
 def recorded(of: Portable, chosen: Mapping[str, Any]) -> Recording:
     """Record what the panels of `of` can ask for within a choice."""
-    wanted = {topic for place in of._places() for topic in place.panel.topics}
-    return record(of.scene, choose(of.scene, **chosen), wanted)
+    choice = choose(of.scene, **chosen)
+    wanted = {topic for place in places_of(of, choice) for topic in place.panel.topics}
+    return record(of.scene, choice, wanted)
+
+
+def places_of(of: Portable, choice: Choice) -> list[Place]:
+    """Return the panels that have something to show: the baseline lab needs baselines."""
+    return [place for place in of._places() if choice.baselines or "path" not in place.panel.topics]
 
 
 def stated(name: str, recording: Recording, size: int, max_mb: float) -> str:
@@ -240,8 +258,7 @@ def _panel(place: Place, recording: Recording) -> dict[str, Any]:
     """Return a panel as the page makes it: its bundle, its traits, its place."""
     panel = place.panel
     selection = recording.welcome["selection"]
-    traits = {key: selection[key] for key in panel.follows}
-    traits |= {key: getattr(panel, key) for key in panel._display()}
+    traits = {key: selection[key] for key in panel.follows} | panel.recorded_traits(recording.choice)
     name = getattr(panel, "bundle", "predictions")
     files = {"script": "js", "style": "css"} if hasattr(panel, "bundle") else {}
     packed = {part: recording.blobs.add(bundled(name, kind).encode()) for part, kind in files.items()}

@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import torch
+
 from ..anytime import last
 from ..errors import XaiWidgetsError
 from ..explain import METHODS
 from ..explain.registry import find
-from ..live.codec import Packed
+from ..live.codec import Packed, pack_signed, unpack
 from ..live.messages import canonical, failure
 from ..live.session import Encoded
 from . import topics
 from .choice import (
+    DISTRIBUTION,
     Choice,
     Params,
     baseline_schemas,
@@ -28,9 +31,14 @@ from .choice import (
     offered,
     targets_of,
 )
+from .lab_topics import FILLS, NODES
+from .topic import reduce_maps
 
 if TYPE_CHECKING:
     from .scene import Scene
+
+PATH_VALUES = 2**19
+"""The most values of the maps of one path, two bytes each."""
 
 
 class Blobs:
@@ -118,12 +126,30 @@ def _of_an_image(choice: Choice, predicted: int, seed: int) -> Iterator[tuple[st
         yield topic, {}, {}
     for layer in choice.layers:
         yield "maps", {"layer": layer}, {"layer": layer}
+    for name, baseline in choice.baselines.items():
+        yield "baseline", {"baseline": baseline}, {"baseline": {"name": name}}
     for target, number in targets_of(choice, predicted):
         for layer in choice.layers:
             yield "scores", {"layer": layer, "target": target}, {"layer": layer, "target": number}
         for asked, kept in _explanations(choice):
             always = {"seed": seed}
             yield "attribution", {**asked, **always, "target": target}, {**kept, **always, "target": number}
+        for topic, asked, kept in _lab(choice):
+            always = {"seed": seed}
+            yield topic, {**asked, **always, "target": target}, {**kept, **always, "target": number}
+
+
+def _lab(choice: Choice) -> Iterator[tuple[str, Params, Params]]:
+    """Yield what the baseline lab asks for of one target."""
+    for name, baseline in choice.baselines.items():
+        nodes = {"nodes": NODES}
+        yield "path", {**nodes, "baseline": baseline}, {**nodes, "baseline": {"name": name}}
+    asked: Params = {"baselines": list(choice.compared.values())}
+    kept: Params = {"baselines": [{"name": name} for name in choice.compared]}
+    if choice.compared:
+        yield "compare", asked, kept
+        for fill in FILLS:
+            yield "ablation", {**asked, "fill": fill}, {**kept, "fill": fill}
 
 
 def _explanations(choice: Choice) -> Iterator[tuple[Params, Params]]:
@@ -133,7 +159,7 @@ def _explanations(choice: Choice) -> Iterator[tuple[Params, Params]]:
         pairs = choice.baselines.items() if "baseline" in needs else [(None, None)]
         for layer in layers:
             for key, baseline in pairs:
-                if baseline and baseline["name"] == "distribution" and "distribution" not in needs:
+                if baseline and baseline["name"] == DISTRIBUTION and DISTRIBUTION not in needs:
                     continue
                 common = {"method": name, "layer": layer}
                 named = {"name": key} if key else None
@@ -206,10 +232,33 @@ def _fit_predictions(scene: "Scene", choice: Choice, asked: Params, encoded: Enc
     )
 
 
+def _fit_entries(scene: "Scene", choice: Choice, asked: Params, encoded: Encoded) -> Encoded:
+    """Name the compared baselines as the page does."""
+    entries = [
+        entry | {"baseline": {"name": name}}
+        for name, entry in zip(choice.compared, encoded.meta["entries"], strict=True)
+    ]
+    return replace(encoded, meta={**encoded.meta, "entries": entries})
+
+
+def _fit_path(scene: "Scene", choice: Choice, asked: Params, encoded: Encoded) -> Encoded:
+    """Make the maps of a path small, as a page carries many; a cell holds what its pixels add up to."""
+    place = next(i for i, packed in enumerate(encoded.arrays) if packed.head["name"] == "maps")
+    small, factor = reduce_maps(torch.from_numpy(unpack(encoded.arrays[place])), PATH_VALUES)
+    if factor == 1:
+        return encoded
+    arrays = list(encoded.arrays)
+    arrays[place] = pack_signed("maps", small.numpy() * factor**2)
+    return Encoded({**encoded.meta, "reduced": factor * encoded.meta["reduced"]}, tuple(arrays))
+
+
 _FITTED: dict[str, Callable[["Scene", Choice, Params, Encoded], Encoded]] = {
     "thumbnails": _fit_thumbnails,
     "layers": _fit_layers,
     "predictions": _fit_predictions,
+    "compare": _fit_entries,
+    "ablation": _fit_entries,
+    "path": _fit_path,
 }
 
 
@@ -239,8 +288,9 @@ def _held(scene: "Scene", choice: Choice, wanted: set[str]) -> dict[str, tuple[i
         found["layers"] = (len(choice.layers), len(scene.tree(0).viewable))
     if "attribution" in wanted:
         found["methods"] = (len(choice.methods), len(METHODS))
+    if wanted & {"attribution", "path"}:
         found["baselines"] = (len(choice.baselines), 0)
-    if len(choice.targets) > 1 and wanted & {"attribution", "scores"}:
+    if len(choice.targets) > 1 and wanted & {"attribution", "scores", "path"}:
         found["targets"] = (len(choice.targets), 0)
     return found
 

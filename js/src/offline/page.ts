@@ -2,6 +2,7 @@
 
 import type { Welcome } from "../live/messages";
 import { h } from "../ui/element";
+import { LabCharts } from "./lab_charts";
 import { Model } from "./model";
 import { Pack } from "./pack";
 import { Predictions } from "./predictions";
@@ -39,6 +40,7 @@ const CELLS: Record<string, string> = {
   features: "xw-cell-features",
   attribution: "xw-cell-attribution",
   predictions: "xw-cell-predictions",
+  baselines: "xw-cell-baselines",
 };
 
 /** Unpack what the page carries and show it in `page`. */
@@ -46,30 +48,38 @@ export async function open(page: HTMLElement, index: string, data: string): Prom
   const [{ words, panels, welcome, frames }, pack] = await Pack.open<Index>(index, data);
   const session = new Recording(welcome, frames, pack);
   const whole = panels.some(({ cell }) => cell !== "");
-  const lacking = Object.keys(CELLS).filter((name) => panels.every(({ cell }) => cell !== CELLS[name]));
+  const absent = Object.keys(CELLS).filter((name) => panels.every(({ cell }) => cell !== CELLS[name]));
   const root = h("div", { class: whole ? "xw-explorer" : "xw-alone" });
   const grid = h("div", { class: "xw-grid" });
   const cells = panels.map(({ cell }) => h("div", { class: cell }));
-  cells.forEach((cell, i) => void (panels[i]!.grid ? grid : root).append(cell));
-  if (grid.childElementCount > 0) root.append(grid);
-  for (const name of lacking) root.classList.toggle(`xw-no-${name}`, whole);
+  cells.forEach((cell, i) => {
+    if (panels[i]!.grid && grid.parentElement === null) root.append(grid);
+    (panels[i]!.grid ? grid : root).append(cell);
+  });
+  for (const name of absent) root.classList.toggle(`xw-no-${name}`, whole);
   page.replaceChildren(h("p", { class: "xw-page-note" }, words), root);
   await Promise.all(
     panels.map(async (place, i) => {
-      const strip = place.name === "image_strip";
-      // There is no switch for panels that are not here.
-      const traits = strip && lacking.length > 0 ? { ...place.traits, panels: null } : place.traits;
-      const model = new Model(session, traits);
-      if (strip) model.on("change:panels", () => follow(root, model.get("panels")));
+      const model = new Model(session, place.traits);
+      if (place.name === "image_strip" && whole) switches(model, root, absent);
       await show(place, model, cells[i]!, pack);
+      if (place.name !== "baseline_lab") return;
+      cells[i]!.classList.add("xw-lab");
+      cells[i]!.append(...new LabCharts(model, session).elements);
     }),
   );
   void session.ahead();
 }
 
-/** Show the panels that are switched on. */
-function follow(root: HTMLElement, shown: readonly string[]): void {
-  for (const name of Object.keys(CELLS)) root.classList.toggle(`xw-no-${name}`, !shown.includes(name));
+/** Show the panels that are switched on; for those that are not here there is no switch. */
+function switches(strip: Model, root: HTMLElement, absent: readonly string[]): void {
+  strip.set("_absent", absent);
+  const follow = () => {
+    const shown: string[] = strip.get("panels").filter((name: string) => !absent.includes(name));
+    for (const name of Object.keys(CELLS)) root.classList.toggle(`xw-no-${name}`, !shown.includes(name));
+  };
+  strip.on("change:panels", follow);
+  follow();
 }
 
 async function show({ script, style }: Place, model: Model, cell: HTMLElement, pack: Pack): Promise<void> {
