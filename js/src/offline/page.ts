@@ -62,10 +62,10 @@ export async function open(page: HTMLElement, index: string, data: string): Prom
     panels.map(async (place, i) => {
       const model = new Model(session, place.traits);
       if (place.name === "image_strip" && whole) switches(model, root, absent);
+      const lab = place.name === "baseline_lab";
+      cells[i]!.classList.toggle("xw-lab", lab);
       await show(place, model, cells[i]!, pack);
-      if (place.name !== "baseline_lab") return;
-      cells[i]!.classList.add("xw-lab");
-      cells[i]!.append(...new LabCharts(model, session).elements);
+      if (lab) cells[i]!.append(...new LabCharts(model, session).elements);
     }),
   );
   void session.ahead();
