@@ -1,4 +1,5 @@
-// Bundles every src/widgets/<name>.ts into xai_widgets/widgets/static/<name>.js and <name>.css.
+// Bundles every src/widgets/<name>.ts into xai_widgets/widgets/static/<name>.js and <name>.css, and the script
+// of a page without a kernel, src/offline/offline.ts, beside them.
 // anywidget keeps a bundle in the state of every model made from it, so the size has a limit.
 
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -6,19 +7,21 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
-const LIMIT = 60 * 1024;
+const LIMIT = 64 * 1024;
 const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "src", "widgets");
 const target = join(here, "..", "xai_widgets", "widgets", "static");
 
-const names = existsSync(source)
+const panels = existsSync(source)
   ? readdirSync(source)
       .filter((file) => file.endsWith(".ts"))
       .map((file) => basename(file, ".ts"))
   : [];
+const names = [...panels, "offline"];
+const entry = (name) => join(here, "src", name === "offline" ? name : "widgets", `${name}.ts`);
 
 const options = {
-  entryPoints: names.map((name) => ({ in: join(source, `${name}.ts`), out: name })),
+  entryPoints: names.map((name) => ({ in: entry(name), out: name })),
   outdir: target,
   bundle: true,
   format: "esm",

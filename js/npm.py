@@ -67,7 +67,7 @@ def sources_hash() -> str:
 
 def fresh() -> bool:
     """Return whether the bundles are there and made from the sources as they are."""
-    names = [path.stem for path in (JS / "src" / "widgets").glob("*.ts")]
+    names = ["offline", *(path.stem for path in (JS / "src" / "widgets").glob("*.ts"))]
     made = all((STATIC / f"{name}.{kind}").exists() for name in names for kind in ("js", "css"))
     return made and STAMP.exists() and STAMP.read_text().strip() == sources_hash()
 

@@ -28,7 +28,7 @@ Host = Literal["JupyterLab or Notebook", "VS Code", "Colab", "marimo", "IPython 
 
 STATIC = Path(__file__).parent / "widgets" / "static"
 REQUIREMENT = re.compile(r"(?P<name>[\w-]+)>=(?P<oldest>[\d.]+)(?:.*extra == .(?P<extra>\w+).)?")
-BUNDLE_LIMIT = 60 * 1024  # bytes; anywidget keeps a bundle in every model made from it
+BUNDLE_LIMIT = 64 * 1024  # bytes; anywidget keeps a bundle in every model made from it
 WAYS: dict[wire.Way, str] = {
     "nodelay": "{} sends small replies at once",
     "off": "{} holds small replies back for some 40 ms: XaiWidgetsWire.nodelay is off",

@@ -52,6 +52,7 @@ class Welcome(TypedDict):
     images: list[Params]
     waits: bool
     """Whether the kernel hears its views only when no cell runs."""
+    recorded: NotRequired[bool]
 
 
 class State(TypedDict):

@@ -26,6 +26,7 @@ class AttributionView(Panel):
 
     bundle = "attribution_view"
     follows = ("image", "target", "layer", "method", "params", "baseline", "seed")
+    topics = ("input", "layers", "predictions", "attribution")
 
     image: Any = followed("image")
     target: Any = followed("target")

@@ -12,24 +12,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .. import render
-from ..errors import ParameterError, XaiWidgetsError, did_you_mean
+from ..errors import ParameterError, did_you_mean
 from ..live import messages
 from . import lifetime
+from .bundles import bundled
+from .offline import Portable, checked_persist
 from .scene import Scene
 from .selection import KEYS, Follow
 
 _log = logging.getLogger(__name__)
-STATIC = Path(__file__).parent / "static"
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(Portable, anywidget.AnyWidget):
     """A live picture in the cell.
 
     Args:
         model: a `Model`, or any `nn.Module` that takes `(n, c, h, w)` and gives logits `(n, k)`.
         images: one or many paths, PIL images, arrays `(h, w, c)` uint8, tensors `(n, c, h, w)`.
         scene: share the scene of other panels instead of model and images.
-        persist: whether a PNG of the panel is saved in the notebook with its output.
+        persist: what is saved in the notebook with its output: True for a PNG, "html" for a page that still
+            scrubs (the selected method and baseline), or a dict of what `to_html` takes.
         values: first values of the traits.
 
     Raises:
@@ -38,6 +40,8 @@ class Panel(anywidget.AnyWidget):
 
     bundle: ClassVar[str]
     follows: ClassVar[tuple[str, ...]] = ()
+    topics: ClassVar[tuple[str, ...]] = ()
+    """What it asks for."""
     scene: Scene
     # `close` also runs on what could not be built to its end.
     _own = False
@@ -51,7 +55,7 @@ class Panel(anywidget.AnyWidget):
         images: Any = None,
         *,
         scene: Scene | None = None,
-        persist: bool = False,
+        persist: Any = False,
         **values: Any,
     ) -> None:
         self._esm, self._css = bundled(self.bundle, "js"), bundled(self.bundle, "css")
@@ -65,7 +69,7 @@ class Panel(anywidget.AnyWidget):
             for key, value in chosen.items():
                 setattr(scene.selection, key, value)
         self._own = scene is None
-        self.persist = persist
+        self.persist = checked_persist(persist)
         start = self.scene.selection.values()
         super().__init__(_channel=self.scene.channel, **{key: start[key] for key in self.follows}, **values)
         self._follow = Follow(self, self.scene.selection, self.follows)
@@ -144,24 +148,7 @@ class Panel(anywidget.AnyWidget):
         return bool(super()._should_send_property(key, value))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return with_picture(super()._repr_mimebundle_(**kwargs), self)
-
-
-def bundled(name: str, kind: str) -> str:
-    """Return the text of a bundle: "js" or "css".
-
-    Raises:
-        XaiWidgetsError: it is not built.
-    """
-    path = STATIC / f"{name}.{kind}"
-    if not path.exists():
-        if kind == "css":
-            return ""
-        raise XaiWidgetsError(
-            f"The browser half of the panel, {path.name}, is not built.",
-            "Run `python js/npm.py build`, or install a released wheel, which contains it.",
-        )
-    return path.read_text("utf-8")
+        return with_saved(super()._repr_mimebundle_(**kwargs), self)
 
 
 def save(picture: NDArray[np.uint8], path: str | Path) -> None:
@@ -186,13 +173,15 @@ def close_all(*widgets: Any) -> None:
         ipywidgets.Widget.close(widget)
 
 
-def with_picture(bundle: Any, panel: Any) -> Any:
-    """Return what the notebook is given of a panel; its picture too, where its owner asked for that."""
-    lifetime.seen(panel.scene)  # a page asks for the picture in order to show it
-    if bundle is None or not panel.persist:
-        return bundle
-    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-    return {**data, "image/png": render.png_bytes(panel.snapshot())}, metadata
+def with_saved(mimes: Any, panel: Any) -> Any:
+    """Return what the notebook is given of a panel; a picture or a page of it too, where its owner asked."""
+    lifetime.seen(panel.scene)  # a page asks for it in order to show it
+    if mimes is None or not panel.persist:
+        return mimes
+    data, metadata = mimes if isinstance(mimes, tuple) else (mimes, {})
+    if panel.persist is True:
+        return {**data, "image/png": render.png_bytes(panel.snapshot())}, metadata
+    return {**data, **panel._as_html()}, metadata
 
 
 def code(name: str, scene: Scene, values: dict[str, Any]) -> str:

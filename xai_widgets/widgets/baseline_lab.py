@@ -19,13 +19,15 @@ from ..metrics.faithfulness import Ablation
 from ..plots import AblationChart, PathChart
 from . import base, lab_pictures, lab_topics, topics
 from .base import Panel
+from .bundles import bundled
+from .choice import Choice
+from .lab_topics import FILLS, NODES
+from .offline import Place, Portable, checked_persist
 from .scene import Scene
 from .selection import KEYS, Follow
 from .traits import followed, mirrored, shown
 
 TABS = ("path", "compare", "references", "ablation")
-FILLS = ("mean", "blur", "noise")
-NODES = 33
 COMPARED: tuple[dict[str, Any], ...] = (
     {"name": "black"},
     {"name": "white"},
@@ -46,6 +48,7 @@ class LabPanel(Panel):
 
     bundle = "baseline_lab"
     follows = ("image", "target", "baseline", "seed")
+    topics = ("input", "baseline", "predictions", "path", "compare", "ablation")
 
     image: Any = followed("image")
     target: Any = followed("target")
@@ -78,7 +81,7 @@ class LabPanel(Panel):
 
     @traitlets.default("_tabs")
     def _tabs_module(self) -> str:
-        return base.bundled("baseline_tabs", "js")
+        return bundled("baseline_tabs", "js")
 
     @traitlets.validate("baselines")
     def _valid_baselines(self, proposal: Any) -> list[dict[str, Any]]:
@@ -95,6 +98,15 @@ class LabPanel(Panel):
             "ablation": {"baselines": self.baselines, "fill": self.fill},
         }
         return {"image": self.image, "target": self.target, "seed": self.seed} | more[tab]
+
+    def recorded_traits(self, choice: Choice) -> dict[str, Any]:
+        """Return the traits that a page begins with; what it compares is what it holds."""
+        return super().recorded_traits(choice) | {
+            "baselines": [{"name": name} for name in choice.compared],
+            "selected": -1,
+            "tab": self.tab if self.tab in self.topics else "path",
+            "_tabs": self._tabs,
+        }
 
     def snapshot(self) -> NDArray[np.uint8]:
         """Return the pictures of the tab that is shown, worked out here and now."""
@@ -118,7 +130,7 @@ RESULTS = {"path": "path", "compare": "comparison", "references": "references", 
 """The trait that holds the last result of a tab's topic."""
 
 
-class BaselineLab(ipywidgets.VBox):
+class BaselineLab(Portable, ipywidgets.VBox):
     """What the baseline is, what happens between it and the image, and how much the answer depends on it.
 
     Live, on the model and the image at hand, what Sturmfels, Lundberg and Lee, "Visualizing the Impact of
@@ -131,7 +143,8 @@ class BaselineLab(ipywidgets.VBox):
         model: a `Model`, or any `nn.Module` that takes `(n, c, h, w)` and gives logits `(n, k)`.
         images: one or many paths, PIL images, arrays `(h, w, c)` uint8, tensors `(n, c, h, w)`.
         scene: share the scene of other panels instead of model and images.
-        persist: whether a PNG of the lab is saved in the notebook with its output.
+        persist: what is saved in the notebook with its output: True for a PNG, "html" for a page that still
+            scrubs (the selected method and baseline), or a dict of what `to_html` takes.
         values: first values of the traits: `tab="compare"`, `baseline="white"`, `alpha=0.2`, …
 
     Raises:
@@ -173,7 +186,7 @@ class BaselineLab(ipywidgets.VBox):
         images: Any = None,
         *,
         scene: Scene | None = None,
-        persist: bool = False,
+        persist: Any = False,
         **values: Any,
     ) -> None:
         for key in values:
@@ -183,7 +196,7 @@ class BaselineLab(ipywidgets.VBox):
         chosen = {key: values.pop(key) for key in list(values) if key in KEYS}
         self.scene = scene if scene is not None else Scene(model, images, **chosen)
         self._own = scene is None
-        self.persist = persist
+        self.persist = checked_persist(persist)
         self.panel = LabPanel(scene=self.scene, **(chosen if scene is not None else {}), **values)
         self.charts = {"path": PathChart(), "ablation": AblationChart()}
         for name, chart in self.charts.items():
@@ -247,6 +260,9 @@ class BaselineLab(ipywidgets.VBox):
             self.scene.close()
         base.close_all(self)
 
+    def _places(self) -> list[Place]:
+        return [Place(self.panel)]
+
     def _hearing(self, topic: str) -> Any:
         def hear(params: dict[str, Any], step: Step[Any]) -> None:
             wish = self.panel.wish(topic)
@@ -256,4 +272,4 @@ class BaselineLab(ipywidgets.VBox):
         return hear
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return base.with_picture(super()._repr_mimebundle_(**kwargs), self)
+        return base.with_saved(super()._repr_mimebundle_(**kwargs), self)

@@ -15,19 +15,30 @@ from .baseline_lab import BaselineLab
 from .feature_maps import FeatureMaps
 from .image_strip import FIRST, PANELS, ImageStrip
 from .layer_scrubber import LayerScrubber
+from .offline import Place, Portable, checked_persist
 from .predictions import Predictions
 from .scene import Scene
 from .selection import KEYS, Follow
 from .traits import mirrored
 
+CELLS = {
+    "layers": "xw-rail",
+    "features": "xw-cell-features",
+    "attribution": "xw-cell-attribution",
+    "predictions": "xw-cell-predictions",
+    "baselines": "xw-cell-baselines",
+}
+"""The class of the place of each panel."""
 
-class Explorer(ipywidgets.VBox):
+
+class Explorer(Portable, ipywidgets.VBox):
     """Images, layers, feature maps, attribution, predictions and the baseline lab on one selection.
 
     Args:
         model: a `Model`, or any `nn.Module` that takes `(n, c, h, w)` and gives logits `(n, k)`.
         images: one or many paths, PIL images, arrays `(h, w, c)` uint8, tensors `(n, c, h, w)`.
-        persist: whether a PNG of the explorer is saved in the notebook with its output.
+        persist: what is saved in the notebook with its output: True for a PNG, "html" for a page that still
+            scrubs (the selected method and baseline), or a dict of what `to_html` takes.
         values: first values of the traits: `layer="features.3"`, `method="occlusion"`, `panels=[…]`, …
 
     Every trait works both ways: a change on the screen is a change here, and the other way round.
@@ -47,14 +58,14 @@ class Explorer(ipywidgets.VBox):
     _links: tuple[Follow, ...] = ()
     _lab: BaselineLab | None = None
 
-    def __init__(self, model: Any, images: Any, *, persist: bool = False, **values: Any) -> None:
+    def __init__(self, model: Any, images: Any, *, persist: Any = False, **values: Any) -> None:
         known = (*KEYS, "panels")
         for key in values:
             if key not in known:
                 raise ParameterError(f"An explorer has no {key!r}.", did_you_mean(key, known))
         shown = values.pop("panels", list(FIRST))
         self.scene = Scene(model, images, **values)
-        self.persist = persist
+        self.persist = checked_persist(persist)
         self.strip = ImageStrip(scene=self.scene, panels=shown)
         self.layers = LayerScrubber(scene=self.scene)
         self.features = FeatureMaps(scene=self.scene)
@@ -72,7 +83,7 @@ class Explorer(ipywidgets.VBox):
         """The baseline lab; made when it is first wanted, as most explorers never show it."""
         if self._lab is None:
             self._lab = BaselineLab(scene=self.scene)
-            self._lab.add_class("xw-cell-baselines")
+            self._lab.add_class(CELLS["baselines"])
         return self._lab
 
     @property
@@ -126,17 +137,25 @@ class Explorer(ipywidgets.VBox):
         return dict(zip(FIRST, panels, strict=True))
 
     def _arranged(self) -> list[ipywidgets.Widget]:
-        for widget, name in zip(
-            (self.strip, *self._named().values()),
-            ("xw-strip", "xw-rail", "xw-cell-features", "xw-cell-attribution", "xw-cell-predictions"),
-            strict=True,
-        ):
-            widget.add_class(name)
+        self.strip.add_class("xw-strip")
+        for name, widget in self._named().items():
+            widget.add_class(CELLS[name])
         # In the order in which they stand in a narrow cell and in a wide one, so that Tab follows the eye.
         self._cells = ipywidgets.Box([self.attribution, self.predictions, self.features])
         self._cells.scene = self.scene
         self._cells.add_class("xw-grid")
         return [self.strip, self.layers, self._cells]
+
+    def _places(self) -> list[Place]:
+        """Return the panels that are shown, in the order in which they stand in a narrow page."""
+        strip = Place(self.strip, "xw-strip")
+        shown = {name: panel for name, panel in self._named().items() if name in self.panels}
+        order = ("layers", "attribution", "predictions", "features")
+        places = [strip, *(Place(shown[n], CELLS[n], n != "layers") for n in order if n in shown)]
+        # Off until somebody wants it, but there: a page cannot make it later.
+        if "baselines" in self.panels or set(FIRST) <= set(self.panels):
+            places.append(Place(self.lab.panel, CELLS["baselines"]))
+        return places
 
     def _arrange(self, _: Any = None) -> None:
         # On the root: anywidget's views do not follow changes of their own classes.
@@ -146,7 +165,7 @@ class Explorer(ipywidgets.VBox):
         self.children = [*self._first, self.lab] if "baselines" in self.panels else self._first
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return base.with_picture(super()._repr_mimebundle_(**kwargs), self)
+        return base.with_saved(super()._repr_mimebundle_(**kwargs), self)
 
 
 def explore(model: Any, images: Any, **values: Any) -> Explorer:

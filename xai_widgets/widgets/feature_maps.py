@@ -25,6 +25,7 @@ class FeatureMaps(Panel):
 
     bundle = "feature_maps"
     follows = ("image", "target", "layer", "channel")
+    topics = ("input", "layers", "maps", "scores")
 
     image: Any = followed("image")
     target: Any = followed("target")

@@ -21,6 +21,7 @@ class ImageStrip(Panel):
 
     bundle = "image_strip"
     follows = ("image",)
+    topics = ("thumbnails",)
 
     image: Any = followed("image")
     panels = shown(

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 METHOD = "integrated_gradients"
 SOURCES = ("images", "gaussian_noise", "uniform_noise")
+FILLS = ("mean", "blur", "noise")
+NODES = 33
+"""So many points of a path are asked for."""
 MOST = 8
 """The most baselines that are compared."""
 

@@ -20,6 +20,7 @@ class LayerScrubber(Panel):
 
     bundle = "layer_scrubber"
     follows = ("image", "layer")
+    topics = ("layers",)
 
     image: Any = followed("image")
     layer: Any = followed("layer")

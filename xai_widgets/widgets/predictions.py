@@ -14,6 +14,7 @@ from ..anytime import Step
 from ..errors import ParameterError, did_you_mean
 from ..model.handle import Prediction
 from . import base, snapshots, topics
+from .offline import Portable, checked_persist
 from .scene import Scene
 from .selection import KEYS, Follow
 from .traits import followed, mirrored, shown
@@ -38,13 +39,14 @@ class PredictionRows(base.Panel):
     count = shown(traitlets.Int(5, min=1, max=10), "how many classes are shown")
 
 
-class Predictions(ipywidgets.HBox):
+class Predictions(Portable, ipywidgets.HBox):
     """The top classes of the selected image with their probabilities.
 
     `top` holds them as they are on the screen; `target` follows the selection, a row or a bar chosen sets it.
     """
 
     follows: ClassVar[tuple[str, ...]] = ("image", "target")
+    topics: ClassVar[tuple[str, ...]] = ("predictions",)
 
     image: Any = mirrored("image")
     target: Any = mirrored("target")
@@ -62,7 +64,7 @@ class Predictions(ipywidgets.HBox):
         images: Any = None,
         *,
         scene: Scene | None = None,
-        persist: bool = False,
+        persist: Any = False,
         count: int = 5,
         **values: Any,
     ) -> None:
@@ -71,7 +73,7 @@ class Predictions(ipywidgets.HBox):
                 raise ParameterError(f"Predictions has no {key!r}.", did_you_mean(key, (*KEYS, "count")))
         self.scene = scene if scene is not None else Scene(model, images, **values)
         self._own = scene is None
-        self.persist = persist
+        self.persist = checked_persist(persist)
         self._rows = PredictionRows(scene=self.scene, count=count, layout=_room(self.scene.model.classes))
         self._bars, self._figure = _chart()
         super().__init__([self._rows, self._figure], count=count)
@@ -119,6 +121,9 @@ class Predictions(ipywidgets.HBox):
             self.scene.close()
         base.close_all(self)
 
+    def _display(self) -> tuple[str, ...]:
+        return ("count",)
+
     def _wish(self, _: Any = None) -> None:
         self.scene.session.work(topics.wish(self.scene, "predictions", {"image": self.image}), self._failed)
 
@@ -155,7 +160,7 @@ class Predictions(ipywidgets.HBox):
             self.target = self.top[::-1][place].index
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return base.with_picture(super()._repr_mimebundle_(**kwargs), self)
+        return base.with_saved(super()._repr_mimebundle_(**kwargs), self)
 
 
 def _room(classes: Sequence[str] | None) -> dict[str, str]:

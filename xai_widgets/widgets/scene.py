@@ -155,6 +155,10 @@ class Scene:
         key = (self._number, topic, messages.canonical(params | {"pictures": pictures}))
         return remembered(_worked, key, work)
 
+    def checked(self, key: str, value: Any) -> Any:
+        """Return a value of the selection in the form the browser knows, or raise what is wrong with it."""
+        return self._check(self.selection, key, value)
+
     def add(self, source: Any, name: str | None = None) -> int:
         """Add an image and return its index."""
         picture = images.load(source, name=name)

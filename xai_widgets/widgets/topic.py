@@ -38,9 +38,9 @@ def at_once(value: Callable[["Scene", Params], Any]) -> Callable[["Scene", Param
     return work
 
 
-def reduce_maps(maps: torch.Tensor) -> tuple[torch.Tensor, int]:
+def reduce_maps(maps: torch.Tensor, most: int = MAP_BYTES) -> tuple[torch.Tensor, int]:
     """Average maps `(c, h, w)` down by 2, 4, … until they fit into a frame; return them and the factor."""
     factor = 1
-    while maps.numel() / factor**2 > MAP_BYTES and min(maps.shape[1:]) >= 4 * factor:
+    while maps.numel() / factor**2 > most and min(maps.shape[1:]) >= 4 * factor:
         factor *= 2
     return (maps if factor == 1 else torch.nn.functional.avg_pool2d(maps, factor)), factor

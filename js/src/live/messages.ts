@@ -67,6 +67,8 @@ export interface Welcome {
   images: ImageEntry[];
   /** The kernel hears its views only when no cell runs. */
   waits: boolean;
+  /** Nobody answers but a recording: what it does not hold is not offered. */
+  recorded?: boolean;
 }
 
 export interface ArrayHead {

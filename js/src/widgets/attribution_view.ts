@@ -311,7 +311,7 @@ export class AttributionView {
   #chance(index: unknown): string | null {
     if (this.#topOf !== this.#frame?.params.image) return null;
     const found = this.#top.find((one) => one.index === index);
-    return found ? percent(found.probability) : null;
+    return typeof found?.probability === "number" ? percent(found.probability) : null;
   }
 
   #methodLabel({ method }: Params): string {

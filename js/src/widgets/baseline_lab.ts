@@ -228,6 +228,9 @@ export class BaselineLab {
     if (this.#waiting !== null) clearTimeout(this.#waiting);
     this.#waiting = null;
     this.#controls.element.inert = false;
+    // Too many maps for a page: nothing of this tab is recorded.
+    for (const radio of this.#choice.element.querySelectorAll<HTMLElement>("[value=references]"))
+      radio.parentElement!.hidden = !!this.client.welcome.recorded;
     this.#showTab();
     this.#ask();
     this.#draw();
@@ -321,7 +324,7 @@ export class BaselineLab {
     this.#markOld();
     const target = frame?.meta?.target;
     const chance = top.find(({ index }) => index === target?.index)?.probability;
-    const words = target && [`for ${target.label}`, chance === undefined ? null : percent(chance)];
+    const words = target && [`for ${target.label}`, typeof chance === "number" ? percent(chance) : null];
     write(this.#rest, words ? words.filter(Boolean).join(" ") : welcome.model);
     this.#rest.title = this.#rest.textContent ?? "";
   }

@@ -63,7 +63,9 @@ export class ImageStrip {
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "Images");
     root.dataset.lmSuppressShortcuts = "true";
-    for (const [name, label] of PANELS) {
+    // What a page without a kernel does not hold has no switch in it.
+    const absent: string[] = model.get("_absent") ?? [];
+    for (const [name, label] of PANELS.filter(([name]) => !absent.includes(name))) {
       const button = pressed({ label, value: true, onChange: () => this.#toggle() });
       this.#panels.set(name, button);
       this.#toggles.append(button.element);
@@ -136,6 +138,7 @@ export class ImageStrip {
     const { welcome } = this.client;
     if (!welcome || !this.#visible) return;
     write(this.#name, welcome.model);
+    this.#add.hidden = !!welcome.recorded;
     const names = welcome.images.map(({ name }) => name);
     if (JSON.stringify(names) !== JSON.stringify(this.#names)) this.#rebuild(names);
     this.#mark();

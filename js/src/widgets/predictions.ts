@@ -119,7 +119,7 @@ export class PredictionRows {
       row.radio.value = found ? String(found.index) : "";
       write(row.name, found?.name ?? "");
       row.element.title = found?.name ?? "";
-      write(row.share, found ? percent(found.probability) : "");
+      write(row.share, found && found.probability !== null ? percent(found.probability) : "");
     });
     this.#mark();
   }

@@ -190,13 +190,15 @@ export class Controls {
 
   #showTarget({ welcome, values, top, targetLabel }: Known): void {
     // The index over a thousand names is made once, not at every change of something else.
-    const classes = welcome.classes ?? top;
-    if (classes !== this.#classes) this.#choices = classChoices(welcome.classes, top);
+    const known = welcome.recorded ? null : welcome.classes;
+    const classes = known ?? top;
+    if (classes !== this.#classes) this.#choices = classChoices(known, top);
     this.#classes = classes;
     const { main, versus } = keysOf(values.target);
     this.#main.set(main);
     this.#main.caption(main === OTHER ? targetLabel : main);
     this.#main.choices(this.#choices, mainFirst(top));
+    this.#versus.element.hidden = !!welcome.recorded;
     this.#versus.set(versus);
     this.#versus.caption(versus);
     this.#versus.choices(this.#choices, versusFirst(top));

@@ -9,7 +9,8 @@ export type Target = Values["target"];
 export interface Prediction {
   index: number;
   name: string;
-  probability: number;
+  /** Null for what is no class. */
+  probability: number | null;
 }
 
 export const PREDICTED = "predicted";
@@ -46,7 +47,7 @@ export function mainFirst(top: readonly Prediction[]): Choice[] {
   const predicted = {
     key: PREDICTED,
     label: best ? `Predicted: ${best.name}` : "Predicted class",
-    detail: best && percent(best.probability),
+    detail: chance(best),
   };
   return [predicted, ...likely(top)];
 }
@@ -59,6 +60,10 @@ function likely(top: readonly Prediction[]): Choice[] {
   return top.map(({ index, name, probability }) => ({
     key: String(index),
     label: name,
-    detail: percent(probability),
+    detail: chance({ probability }),
   }));
+}
+
+function chance(of: Pick<Prediction, "probability"> | undefined): string | undefined {
+  return typeof of?.probability === "number" ? percent(of.probability) : undefined;
 }

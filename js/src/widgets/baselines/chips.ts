@@ -26,6 +26,7 @@ export class Chips {
   show(known: Known): void {
     this.#known = known;
     const { welcome, values, look } = known;
+    this.element.hidden = !!welcome.recorded;
     const compared = look.baselines.map((one) => canonical(inFull(welcome, one)));
     const own = chosen(welcome, values);
     const key = canonical([compared, own, welcome.images.length]);
