@@ -193,7 +193,16 @@ export class FakeKernel {
     const steps = stepped ? (this.options.steps ?? 6) : 1;
     const step = (index: number) => {
       if (failure) return this.emit({ type: "error", ...head, error: failure });
-      const answer = this.answer(topic, params, (index + 1) / steps);
+      let answer: ReturnType<FakeKernel["answer"]>;
+      try {
+        answer = this.answer(topic, params, (index + 1) / steps);
+      } catch (error) {
+        return this.emit({
+          type: "error",
+          ...head,
+          error: { type: "Error", message: String(error), hint: "" },
+        });
+      }
       const error = stepped ? 0.4 / 2 ** index : null;
       const final = index + 1 === steps;
       this.#frame({ ...head, params, step: { index, done: (index + 1) / steps, error, final } }, answer);

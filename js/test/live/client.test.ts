@@ -274,7 +274,7 @@ describe("Client", () => {
     feed.request({ layer: 1 });
     await settle();
     expect(feed.status.phase).toBe("stale");
-    expect(feed.status.note).toContain("Run the cell again");
+    expect(feed.status.note).toContain("run the cell again");
   });
 
   it("ignores what is not ours", async () => {
