@@ -120,7 +120,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     needs("voila")
     home = tmp_path_factory.mktemp("voila")
-    (home / "explorer.ipynb").write_text(_notebook([DEMO]))
+    (home / "explorer.ipynb").write_text(_notebook([DEMO], "python3"))
     with served(home, "voila", "--no-browser", "--Voila.ip=127.0.0.1", str(home)) as url:
         yield f"{url}/voila/render/explorer.ipynb"
 
