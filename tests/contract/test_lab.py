@@ -57,7 +57,7 @@ def frame(scene: Scene, topic: str, step: Step[Any], **more: Any) -> tuple[dict[
 
 def equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return one.keys() == other.keys() and all(
-        np.array_equal(one[key], other[key], equal_nan=True) for key in one
+        np.allclose(one[key], other[key], rtol=1e-4, atol=1e-6, equal_nan=True) for key in one
     )
 
 

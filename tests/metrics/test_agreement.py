@@ -83,7 +83,8 @@ def test_the_maps_are_those_of_explain() -> None:
     found = last(compare([candidate("black"), candidate("white")])).value
     for number, name in enumerate(("black", "white")):
         expected = last(candidate(name)[2]()).value.map
-        np.testing.assert_array_equal(found.maps[number], expected)
+        # Portions follow the clock: sums may be rounded in another order.
+        np.testing.assert_allclose(found.maps[number], expected, rtol=1e-4, atol=1e-6)
     both = [one for one in found.maps if one is not None]
     np.testing.assert_allclose(found.rank, rank_correlation(both))
     np.testing.assert_allclose(found.spread, spread(both))
