@@ -105,7 +105,7 @@ def test_versions_are_read_as_numbers(version, numbers):
     assert _numbers(version) == numbers
 
 
-@pytest.mark.parametrize(("size", "verdict"), [(0, "fail"), (61_441, "warn"), (61_440, "ok")])
+@pytest.mark.parametrize(("size", "verdict"), [(0, "fail"), (65_537, "warn"), (65_536, "ok")])
 def test_bundles_have_a_size(bundles, size, verdict):
     (bundles / "panel.js").write_bytes(b"x" * size)
     assert doctor()["bundles"].verdict == verdict
