@@ -11,6 +11,7 @@ import traitlets
 import xai_widgets as xw
 from xai_widgets.errors import ParameterError
 from xai_widgets.explain.trajectory import Trajectory
+from xai_widgets.live.codec import unpack
 from xai_widgets.widgets.baseline_lab import DISPLAY, RESULTS
 
 from .conftest import Page, network, picture
@@ -114,12 +115,14 @@ def test_the_maps_of_a_long_path_fit_into_a_frame(lab: xw.BaselineLab) -> None:
     from xai_widgets.widgets.topics import TOPICS
 
     found = lab.compute("path")
-    large = np.random.default_rng(0).normal(size=(33, 400, 402)).astype(np.float32)
+    large = np.random.default_rng(0).normal(size=(33, 401, 402)).astype(np.float32)
     huge = Trajectory(**{**{key: getattr(found, key) for key in found.__dataclass_fields__}, "maps": large})
     encoded = TOPICS["path"].encode(lab.scene, lab.panel.wish("path"), Step(huge, 1.0, None, True))
     packed = next(one for one in encoded.arrays if one.head["name"] == "maps")
-    assert encoded.meta["reduced"] == 2 and packed.head["shape"] == [33, 200, 201]
+    assert encoded.meta["reduced"] == 2 and packed.head["shape"] == [33, 201, 201]
     assert len(packed.data) < 8e6
+    limit = 201 * 201 * 4 * np.abs(large).max() / 32767
+    np.testing.assert_allclose(unpack(packed).sum(axis=(1, 2)), large.sum(axis=(1, 2)), atol=limit)
 
 
 def test_ablation_is_drawn(lab: xw.BaselineLab, seat: Page) -> None:

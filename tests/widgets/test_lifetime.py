@@ -54,7 +54,9 @@ def test_what_is_shown_stays_until_its_last_view_is_gone() -> None:
     for _ in range(lifetime.UNSEEN + 3):
         run_cell()
     assert scene() is not None, "a page shows it, though no variable holds it"
-    Page(_strip_of(scene())).say(type="gone")
+    page = Page(_strip_of(scene()))
+    page.say(type="gone")
+    del page.scene.channel.send, page  # it stood in for the channel's own, and would hold the scene
     for _ in range(lifetime.UNSEEN + 3):
         run_cell()
     assert alive([scene]) == [False]

@@ -159,7 +159,7 @@ def _show_baseline(scene: "Scene", params: Params, step: Step[Baseline]) -> Enco
 
 def _show_path(scene: "Scene", params: Params, step: Step[Trajectory]) -> Encoded:
     found = step.value
-    maps, reduced = reduce_maps(torch.from_numpy(found.maps))
+    maps, reduced = reduce_maps(torch.from_numpy(found.maps), sums=True)
     meta = {
         "target": {"label": found.target, "index": found.target_index},
         "baseline": found.baseline,
@@ -244,7 +244,7 @@ def _target(scene: "Scene", params: Params) -> Params:
 
 def _show_references(scene: "Scene", params: Params, step: Step[Expectation]) -> Encoded:
     found = step.value
-    maps, reduced = reduce_maps(torch.from_numpy(found.maps))
+    maps, reduced = reduce_maps(torch.from_numpy(found.maps), sums=True)
     meta = {
         "target": {"label": found.target, "index": found.target_index},
         "labels": list(found.labels),

@@ -115,7 +115,7 @@ def wishes(scene: "Scene", choice: Choice, wanted: set[str]) -> Iterator[tuple[s
     if "thumbnails" in wanted:
         yield "thumbnails", {"count": len(scene.pictures)}, {"count": len(choice.images)}
     for place, image in enumerate(choice.images):
-        predicted = scene.model.predict(scene.inputs(image))[0].index
+        predicted = scene.predictions(image)[0].index
         for topic, asked, kept in _of_an_image(choice, predicted, scene.selection.seed):
             if topic in wanted:
                 yield topic, {"image": image, **asked}, {"image": place, **kept}
@@ -225,7 +225,7 @@ def _fit_layers(scene: "Scene", choice: Choice, asked: Params, encoded: Encoded)
 
 
 def _fit_predictions(scene: "Scene", choice: Choice, asked: Params, encoded: Encoded) -> Encoded:
-    found = scene.model.predict(scene.inputs(asked["image"]))
+    found = scene.predictions(asked["image"])
     return replace(
         encoded,
         meta={"top": offered(scene, choice, asked["image"], found), "likeliest": encoded.meta["top"]},
@@ -244,11 +244,11 @@ def _fit_entries(scene: "Scene", choice: Choice, asked: Params, encoded: Encoded
 def _fit_path(scene: "Scene", choice: Choice, asked: Params, encoded: Encoded) -> Encoded:
     """Make the maps of a path small, as a page carries many; a cell holds what its pixels add up to."""
     place = next(i for i, packed in enumerate(encoded.arrays) if packed.head["name"] == "maps")
-    small, factor = reduce_maps(torch.from_numpy(unpack(encoded.arrays[place])), PATH_VALUES)
+    small, factor = reduce_maps(torch.from_numpy(unpack(encoded.arrays[place])), PATH_VALUES, sums=True)
     if factor == 1:
         return encoded
     arrays = list(encoded.arrays)
-    arrays[place] = pack_signed("maps", small.numpy() * factor**2)
+    arrays[place] = pack_signed("maps", small.numpy())
     return Encoded({**encoded.meta, "reduced": factor * encoded.meta["reduced"]}, tuple(arrays))
 
 

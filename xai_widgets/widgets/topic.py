@@ -38,9 +38,17 @@ def at_once(value: Callable[["Scene", Params], Any]) -> Callable[["Scene", Param
     return work
 
 
-def reduce_maps(maps: torch.Tensor, most: int = MAP_BYTES) -> tuple[torch.Tensor, int]:
-    """Average maps `(c, h, w)` down by 2, 4, … until they fit into a frame; return them and the factor."""
+def reduce_maps(maps: torch.Tensor, most: int = MAP_BYTES, *, sums: bool = False) -> tuple[torch.Tensor, int]:
+    """Make maps `(c, h, w)` smaller by 2, 4, … until they fit into a frame; return them and the factor.
+
+    A cell holds the mean of its pixels, or what they add up to: the sum of a whole map stays.
+    """
     factor = 1
     while maps.numel() / factor**2 > most and min(maps.shape[1:]) >= 4 * factor:
         factor *= 2
-    return (maps if factor == 1 else torch.nn.functional.avg_pool2d(maps, factor)), factor
+    if factor == 1:
+        return maps, 1
+    if sums:
+        height, width = maps.shape[1:]
+        maps = torch.nn.functional.pad(maps, (0, -width % factor, 0, -height % factor)) * factor**2
+    return torch.nn.functional.avg_pool2d(maps, factor), factor
