@@ -316,18 +316,17 @@ class Notebook:
         errors = self.errors()
         assert not errors, "\n".join(errors)
 
-    def put(self, *cells: str, hidden: bool = False) -> None:
-        """Put these cells in the place of all others; `hidden` collapses their outputs before they run."""
-        metadata = {"jupyter": {"outputs_hidden": True}} if hidden else {}
+    def put(self, *cells: str) -> None:
+        """Put these cells in the place of all others."""
         self.page.evaluate(
-            """([sources, metadata]) => {
+            """(sources) => {
               const { sharedModel } = xwPanel.content.model;
               const old = sharedModel.cells.length;
-              const cells = sources.map((source) => ({ cell_type: "code", source, metadata, outputs: [] }));
+              const cells = sources.map((source) => ({ cell_type: "code", source, outputs: [] }));
               sharedModel.insertCells(old, cells);
               sharedModel.deleteCellRange(0, old);
             }""",
-            [list(cells), metadata],
+            list(cells),
         )
 
     def show(self, *cells: str) -> Page:
