@@ -26,20 +26,18 @@ def sleeping(end: Path) -> str:
 
 
 def scrub(notebook: Notebook) -> None:
-    """Look at layers that were sent, at an image that was not, and at a method that nobody asked for."""
+    """Scrub the demo network with Grad-CAM: layers, an image that was not sent, another method."""
     page = notebook.page
-    rail, maps, view = page.locator(".xw-layer-scrubber"), page.locator(".xw-feature-maps"), attribution(page)
-    track = page.locator(".xw-ls-track")
-    for key in ("Home", "ArrowRight", "End"):
+    maps, view, track = page.locator(".xw-feature-maps"), attribution(page), page.locator(".xw-ls-track")
+    for key, layer in (("Home", "blocks.0.conv"), ("ArrowRight", "blocks.0.norm"), ("End", "head")):
         track.press(key)
-        expect(maps).to_have_attribute("data-layer", rail.get_attribute("data-layer") or "", timeout=20_000)
+        expect(maps).to_have_attribute("data-layer", layer, timeout=20_000)
     page.locator(".xw-thumb").nth(5).click()
     expect(maps).to_have_attribute("data-image", "5", timeout=20_000)
     track.press("Home")
     for _ in range(2):  # layers with positions, for the methods that need them
         track.press("ArrowRight")
-    layer = rail.get_attribute("data-layer") or ""
-    expect(view.locator(".xw-title-rest")).to_contain_text(f"at {layer}", timeout=20_000)
+    expect(view.locator(".xw-title-rest")).to_contain_text("at blocks.0.relu", timeout=20_000)
     page.get_by_label("Method", exact=True).select_option("occlusion")
     expect(view).to_have_attribute("data-method", "occlusion", timeout=20_000)
     expect(view).to_have_attribute("data-phase", "done", timeout=20_000)

@@ -248,7 +248,8 @@ anything = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-3, 300)
-    | st.sampled_from([HUGE, -HUGE, 2**63])
+    | st.booleans().map(lambda up: HUGE if up else -HUGE)  # not sampled: a report would write them out
+    | st.just(2**63)
     | st.floats()
     | st.text(max_size=6)
     | st.builds(nested, st.sampled_from([50, 5000])),

@@ -297,7 +297,9 @@ export class Client implements Listener {
     this.#post({ type: "nudge" });
   }
 
+  /** Where there is no kernel, hosts raise: what needs none goes on all the same. */
   #post(message: ToKernel): void {
-    if (!this.#closed || message.type === "cancel" || message.type === "select") this.model.send(message);
+    const matters = !this.#closed || message.type === "cancel" || message.type === "select";
+    if (matters && this.#hub?.alive !== false) this.model.send(message);
   }
 }

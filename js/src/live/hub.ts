@@ -158,7 +158,9 @@ export class Hub {
       this.each((listener) => listener.greeted(welcome));
     }
     // Our own wishes come back after we have moved on: following them would make a slider jump.
-    if (!ours) this.select(state.values);
-    else this.confirm(state.heard ?? {});
+    if (ours) this.confirm(state.heard ?? {});
+    // Nor what was said before the kernel heard of a wish that is on its way: the wish comes last there, too.
+    else
+      this.select(Object.fromEntries(Object.entries(state.values).filter(([key]) => !(key in this.untold))));
   }
 }

@@ -39,7 +39,7 @@ export class Recording implements Session {
 
   receive(message: ToKernel): void {
     if (message.type === "hello") this.#tell({ ...this.welcome, client: message.client });
-    else if (message.type === "select") this.#select(message.values);
+    else if (message.type === "select") this.#select(message);
     else if (message.type === "request") void this.#answer(message);
   }
 
@@ -59,8 +59,9 @@ export class Recording implements Session {
     }
   }
 
-  #select(values: Partial<Values>): void {
+  #select({ client, values }: Extract<ToKernel, { type: "select" }>): void {
     this.#selection = { ...this.#selection, ...values };
+    this.#tell({ type: "state", origin: client, values: {}, heard: values });
     this.#mend();
     void this.ahead();
   }

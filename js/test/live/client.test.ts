@@ -129,6 +129,9 @@ describe("Client", () => {
     clients[0]?.select({ layer: "c" });
     tell({ type: "state", origin: clients[0]?.id, values: { layer: "b" } });
     expect(clients[0]?.values.layer).toBe("c");
+    tell({ type: "state", origin: "kernel", values: { layer: "a" } });
+    expect(clients[0]?.values.layer, "said before the kernel heard of c").toBe("c");
+    tell({ type: "state", origin: clients[0]?.id, values: {}, heard: { layer: "c" } });
     tell({ type: "state", origin: "kernel", values: { layer: "d" } });
     expect(clients[0]?.values.layer).toBe("d");
   });
