@@ -191,6 +191,8 @@ def test_the_way_from_the_baseline_scrubs(open_file: Open, path: Path, explorer:
     maps = codec.unpack(codec.pack_signed("maps", found.maps)).astype(np.float64)
     limits = render.clip_range(trapezoid(maps, found.nodes, axis=0).astype(np.float32), 99.0, "both")
     chart = page.locator(".xw-chart").first
+    right = "(element) => element.getBoundingClientRect().right"
+    assert chart.evaluate(right) <= page.locator(".xw-lab").evaluate(right), "it stays within the lab"
     places = set()
     for alpha in (0.25, 0.6, 1.0):
         lab.get_by_label("α, the share of the way, as a number").fill(str(alpha))
