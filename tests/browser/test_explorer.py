@@ -26,17 +26,6 @@ SPOT = re.compile(r"^\d+,\d+,\d+$")
 Open = Callable[..., Notebook]
 
 
-@pytest.fixture
-def shown(desk: Notebook) -> Open:
-    """Show cells on the desk: `shown(cell, …)`."""
-
-    def show(*cells: str) -> Notebook:
-        desk.show(*cells)
-        return desk
-
-    return show
-
-
 def attribution(page: Page) -> Locator:
     return page.locator(".xw-attribution-view")
 
@@ -163,8 +152,8 @@ explorer
     assert notebook.problems == []
 
 
-def test_python_steers_the_page_and_the_page_python(shown: Open) -> None:
-    notebook = shown(DEMO)
+def test_python_steers_the_page_and_the_page_python(open_notebook: Open) -> None:
+    notebook = open_notebook([DEMO], width=1200, height=1400)
     page = painted(notebook)
     names = notebook.value("[layer.name for layer in explorer.layers.layers.viewable]")
     notebook.run(f"explorer.layer = {names[2]!r}; explorer.image = 3; explorer.method = 'gradient'")
@@ -191,9 +180,9 @@ def test_python_steers_the_page_and_the_page_python(shown: Open) -> None:
     assert notebook.problems == []
 
 
-def test_what_needs_no_new_numbers_needs_no_kernel(shown: Open) -> None:
+def test_what_needs_no_new_numbers_needs_no_kernel(open_notebook: Open) -> None:
     """With the worker held shut, layers that were sent ahead and the look of a map still change."""
-    notebook = shown(DEMO)
+    notebook = open_notebook([DEMO], width=1200, height=1400)
     page = painted(notebook)
     names = notebook.value("[layer.name for layer in explorer.layers.layers.viewable]")
     notebook.run(
@@ -219,7 +208,7 @@ def test_what_needs_no_new_numbers_needs_no_kernel(shown: Open) -> None:
     notebook.run("gate.set()")
 
 
-def test_newest_wins_on_a_slow_network(shown: Open) -> None:
+def test_newest_wins_on_a_slow_network(open_notebook: Open) -> None:
     cell = """
 import time
 import xai_widgets as xw
@@ -236,7 +225,7 @@ def explain(scene, wish):
 topics.explain = explain
 explorer
 """
-    notebook = shown(cell)
+    notebook = open_notebook([cell], width=1200, height=1400)
     page = painted(notebook)
     notebook.run("started.clear()")
     seconds = page.evaluate(
@@ -274,8 +263,8 @@ explorer
     print(f"200 moves in {seconds:.1f} s led to {len(started)} computations")
 
 
-def test_pictures_are_added_and_broken_ones_refused(shown: Open, tmp_path: Path) -> None:
-    notebook = shown(DEMO)
+def test_pictures_are_added_and_broken_ones_refused(open_notebook: Open, tmp_path: Path) -> None:
+    notebook = open_notebook([DEMO], width=1200, height=1400)
     page = painted(notebook)
     count = page.locator(".xw-thumb").count()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)).save(tmp_path / "grey.png")
@@ -290,7 +279,7 @@ def test_pictures_are_added_and_broken_ones_refused(shown: Open, tmp_path: Path)
     eventually(lambda: notebook.value("explorer.image") == count)
 
 
-def test_a_failing_network_says_why_and_the_last_picture_stays(shown: Open) -> None:
+def test_a_failing_network_says_why_and_the_last_picture_stays(open_notebook: Open) -> None:
     cell = """
 import xai_widgets as xw
 from xai_widgets import demo
@@ -301,7 +290,7 @@ model.module.register_forward_pre_hook(fail)
 explorer = xw.explore(model, demo.pictures())
 explorer
 """
-    notebook = shown(cell)
+    notebook = open_notebook([cell], width=1200, height=1400)
     page = painted(notebook)
     before = map_pixels(page)
     notebook.run("broken.append(1)")
@@ -316,7 +305,7 @@ explorer
     expect(notice).to_be_hidden()
 
 
-def test_names_with_markup_are_text(shown: Open) -> None:
+def test_names_with_markup_are_text(open_notebook: Open) -> None:
     cell = """
 import torch, xai_widgets as xw
 evil = "<img src=x onerror='xwHacked=1'>"
@@ -331,7 +320,7 @@ model = xw.Model(Net(), classes=[evil + str(i) for i in range(4)])
 explorer = xw.explore(model, torch.rand(2, 3, 32, 32))
 explorer
 """
-    notebook = shown(cell)
+    notebook = open_notebook([cell], width=1200, height=1400)
     page = painted(notebook)
     expect(attribution(page)).to_have_attribute(
         "data-target", notebook.value("explorer.predictions.top[0].name")
@@ -345,16 +334,16 @@ explorer
     assert page.locator(".xw-explorer img").count() == 0
 
 
-def test_the_saved_notebook_holds_no_pixels(shown: Open) -> None:
-    notebook = shown(DEMO)
+def test_the_saved_notebook_holds_no_pixels(open_notebook: Open) -> None:
+    notebook = open_notebook([DEMO], width=1200, height=1400)
     painted(notebook)
     saved = json.dumps(notebook.save()["cells"])
     assert "image/png" not in saved and "widget-view" in saved
     assert len(saved) < 5000
 
 
-def test_several_views_of_one_panel_agree(shown: Open) -> None:
-    notebook = shown(DEMO, "explorer.attribution")
+def test_several_views_of_one_panel_agree(open_notebook: Open) -> None:
+    notebook = open_notebook([DEMO, "explorer.attribution"], width=1200, height=1400)
     page = painted(notebook)
     views = attribution(page)
     expect(views).to_have_count(2)
@@ -368,8 +357,8 @@ def test_several_views_of_one_panel_agree(shown: Open) -> None:
         expect(view.locator(".xw-figure-box")).to_have_attribute("data-view", "map")
 
 
-def test_input_stays_live_while_a_cell_runs(shown: Open) -> None:
-    notebook = shown(DEMO)
+def test_input_stays_live_while_a_cell_runs(open_notebook: Open) -> None:
+    notebook = open_notebook([DEMO], width=1200, height=1400)
     page = painted(notebook)
     page.evaluate(
         """() => {
@@ -385,8 +374,8 @@ def test_input_stays_live_while_a_cell_runs(shown: Open) -> None:
     assert page.evaluate("window.xwBusy"), "the cell was done before the picture came"
 
 
-def test_a_reloaded_page_shows_what_was_there(shown: Open) -> None:
-    notebook = shown(DEMO)
+def test_a_reloaded_page_shows_what_was_there(open_notebook: Open) -> None:
+    notebook = open_notebook([DEMO], width=1200, height=1400)
     page = painted(notebook)
     page.get_by_label("Method", exact=True).select_option("gradient")
     expect(attribution(page)).to_have_attribute("data-method", "gradient")
