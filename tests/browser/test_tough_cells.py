@@ -341,7 +341,7 @@ ipywidgets.VBox(panels)
     assert first != second
     for rail in rails.all():
         rail.scroll_into_view_if_needed()  # what is out of sight is painted when it is seen
-        expect(rail).to_have_attribute("data-layer", second or "", timeout=2000)
+        expect(rail).to_have_attribute("data-layer", second or "", timeout=10_000)
     last = attribution(page).last
     last.scroll_into_view_if_needed()
     expect(last).to_have_attribute("data-phase", "done", timeout=20_000)
