@@ -244,7 +244,7 @@ def _target(scene: "Scene", params: Params) -> Params:
 
 def _show_references(scene: "Scene", params: Params, step: Step[Expectation]) -> Encoded:
     found = step.value
-    maps, reduced = reduce_maps(torch.from_numpy(found.maps), sums=True)
+    maps, reduced = reduce_maps(torch.from_numpy(found.maps))
     meta = {
         "target": {"label": found.target, "index": found.target_index},
         "labels": list(found.labels),
