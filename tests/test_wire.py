@@ -138,7 +138,7 @@ def test_a_websocket_that_cannot_is_connected_all_the_same(load, caplog, error):
     given = server(**{wire.SETTING: Connection})
     load(given)
     connection = given.web_app.settings[wire.SETTING](SimpleNamespace(set_nodelay=refuse))
-    connection.log = logging.getLogger("tests.wire")
+    connection.log = logging.getLogger("tests.wire")  # those made earlier may be switched off
     with pytest.raises(StopIteration, match="connected"):
         connection.connect().send(None)
     assert repr(error) in caplog.text

@@ -116,7 +116,10 @@ def test_methods_baselines_targets_and_images_scrub(
     page = open_file(path)
     view = page.locator(".xw-attribution-view")
     settled(page)
-    explain = lambda image, **how: xw.explain(explorer.scene.model, demo.pictures()[image], **how)  # noqa: E731
+
+    def explain(image: int, **how: Any) -> xw.Explanation:
+        return xw.explain(explorer.scene.model, demo.pictures()[image], **how)
+
     baseline = view.get_by_label("Baseline", exact=True)
     for name, value in BASELINES.items():
         baseline.select_option(name)

@@ -197,9 +197,7 @@ def test_lab_takes_comms_to_the_kernel_in_each_of_its_ways(
             assert_waits(desk)
         else:
             end = tmp_path / "end"
-            desk.start(
-                f"import pathlib, time\nwhile not pathlib.Path({str(end)!r}).exists(): time.sleep(0.05)"
-            )
+            desk.start(sleeping(end))
             page.get_by_label("Method", exact=True).select_option("gradient")
             expect(attribution(page)).to_have_attribute("data-method", "gradient", timeout=20_000)
             assert desk.running()
