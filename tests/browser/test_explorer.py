@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,9 +40,11 @@ def painted(notebook: Notebook) -> Page:
     return page
 
 
-def eventually(holds: Callable[[], bool], tries: int = 100) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 30) -> None:
     """Ask until it holds: what the page tells the kernel arrives a little later."""
-    assert any(holds() for _ in range(tries))
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"it did not come within {seconds} s"
 
 
 def map_pixels(page: Page) -> np.ndarray:
