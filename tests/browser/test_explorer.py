@@ -24,8 +24,6 @@ explorer
 
 SPOT = re.compile(r"^\d+,\d+,\d+$")
 
-Open = Callable[..., Notebook]
-
 
 def attribution(page: Page) -> Locator:
     return page.locator(".xw-attribution-view")
@@ -75,7 +73,7 @@ def assert_same_map(notebook: Notebook, sign: str = "both") -> None:
     assert np.mean(shown == expected) > 0.95
 
 
-def test_a_photograph_on_a_real_network(open_notebook: Open, kit: Path) -> None:
+def test_a_photograph_on_a_real_network(desk: Notebook, kit: Path) -> None:
     photographs = [str(kit / "images" / "ccby" / name) for name in ("parrot.jpg", "hot_dog.jpg")]
     cell = f"""
 import sys
@@ -87,16 +85,16 @@ model = xw.Model(squeezenet10.load(), classes=classes)
 explorer = xw.explore(model, {photographs!r})
 explorer
 """
-    notebook = open_notebook([cell], width=1400, height=1500)
-    page = painted(notebook)
+    desk.show(cell)
+    page = painted(desk)
     view = attribution(page)
-    top = notebook.value(
+    top = desk.value(
         "[explorer.predictions.top[0].name, round(100 * explorer.predictions.top[0].probability, 1)]"
     )
     expect(view).to_have_attribute("data-target", top[0])
     expect(view.locator(".xw-title")).to_contain_text(f"{top[1]} %")
     expect(page.locator(".xw-predictions")).to_contain_text(top[0][:10])
-    assert_same_map(notebook, "positive")
+    assert_same_map(desk, "positive")
 
     # Scrub: the feature maps follow, and end where Python is.
     track = page.locator(".xw-ls-track")
@@ -113,8 +111,8 @@ explorer
     chosen = page.locator(".xw-layer-scrubber").get_attribute("data-layer")
     maps = page.locator(".xw-feature-maps")
     expect(maps).to_have_attribute("data-layer", chosen or "")
-    eventually(lambda: notebook.value("explorer.layer") == chosen)
-    assert int(maps.get_attribute("data-channels") or 0) == notebook.value("len(explorer.features.maps)")
+    eventually(lambda: desk.value("explorer.layer") == chosen)
+    assert int(maps.get_attribute("data-channels") or 0) == desk.value("len(explorer.features.maps)")
 
     # A spot of a map: the number on the page is the network's.
     tile = page.locator(".xw-feature-maps canvas").first
@@ -123,7 +121,7 @@ explorer
     page.mouse.move(spot["x"] + 40, spot["y"] + 40)
     expect(maps).to_have_attribute("data-hover", SPOT)
     channel, y, x = (int(part) for part in (maps.get_attribute("data-hover") or "").split(","))
-    value, low, high = notebook.value(
+    value, low, high = desk.value(
         f"(lambda m: [float(m[{y}, {x}]), float(m.min()), float(m.max())])(explorer.features.maps[{channel}])"
     )
     read = float(maps.locator(".xw-fm-spot").get_attribute("data-value") or "nan")
@@ -133,16 +131,16 @@ explorer
     page.get_by_label("Method", exact=True).select_option("integrated_gradients")
     expect(view).to_have_attribute("data-method", "integrated_gradients", timeout=60_000)
     expect(view).to_have_attribute("data-phase", "done", timeout=120_000)
-    assert_same_map(notebook)
-    assert view.get_attribute("data-evidence") == notebook.value("explorer.evidence.line")
-    gap = notebook.value("explorer.evidence['completeness'].figure")
+    assert_same_map(desk)
+    assert view.get_attribute("data-evidence") == desk.value("explorer.evidence.line")
+    gap = desk.value("explorer.evidence['completeness'].figure")
     assert gap < 0.01
 
     page.get_by_label("Baseline", exact=True).select_option("white")
     expect(view).to_have_attribute("data-baseline", "white", timeout=60_000)
     expect(view).to_have_attribute("data-phase", "done", timeout=120_000)
-    assert notebook.value("explorer.baseline") == {"name": "white"}
-    assert_same_map(notebook)
+    assert desk.value("explorer.baseline") == {"name": "white"}
+    assert_same_map(desk)
 
     target = page.get_by_label("Target", exact=True)
     target.click()
@@ -150,16 +148,16 @@ explorer
     target.press("Enter")
     expect(view).to_have_attribute("data-target", "toucan", timeout=60_000)
     expect(view).to_have_attribute("data-phase", "done", timeout=120_000)
-    assert notebook.value("explorer.target") == notebook.value("explorer.scene.model.class_index('toucan')")
-    assert_same_map(notebook)
-    assert notebook.problems == []
+    assert desk.value("explorer.target") == desk.value("explorer.scene.model.class_index('toucan')")
+    assert_same_map(desk)
+    assert desk.problems == []
 
 
-def test_python_steers_the_page_and_the_page_python(open_notebook: Open) -> None:
-    notebook = open_notebook([DEMO], width=1200, height=1400)
-    page = painted(notebook)
-    names = notebook.value("[layer.name for layer in explorer.layers.layers.viewable]")
-    notebook.run(f"explorer.layer = {names[2]!r}; explorer.image = 3; explorer.method = 'gradient'")
+def test_python_steers_the_page_and_the_page_python(desk: Notebook) -> None:
+    desk.show(DEMO)
+    page = painted(desk)
+    names = desk.value("[layer.name for layer in explorer.layers.layers.viewable]")
+    desk.run(f"explorer.layer = {names[2]!r}; explorer.image = 3; explorer.method = 'gradient'")
     expect(page.locator(".xw-feature-maps")).to_have_attribute("data-layer", names[2])
     expect(page.locator(".xw-feature-maps")).to_have_attribute("data-image", "3")
     expect(attribution(page)).to_have_attribute("data-method", "gradient")
@@ -169,26 +167,26 @@ def test_python_steers_the_page_and_the_page_python(open_notebook: Open) -> None
         track.press(key)
         expect(page.locator(".xw-layer-scrubber")).to_have_attribute("data-layer", names[place])
     expect(page.locator(".xw-feature-maps")).to_have_attribute("data-layer", names[-1])
-    eventually(lambda: notebook.value("explorer.layer") == names[-1])
+    eventually(lambda: desk.value("explorer.layer") == names[-1])
     page.locator(".xw-thumb").nth(1).click()
     expect(page.locator(".xw-feature-maps")).to_have_attribute("data-image", "1")
-    painted(notebook)
-    eventually(lambda: notebook.value("explorer.image") == 1)
+    painted(desk)
+    eventually(lambda: desk.value("explorer.image") == 1)
     page.get_by_role("button", name="Feature maps").click()
     expect(page.locator(".xw-feature-maps")).to_be_hidden()
-    eventually(lambda: "features" not in notebook.value("explorer.panels"))
-    notebook.run("explorer.panels = ['features', 'layers']")
+    eventually(lambda: "features" not in desk.value("explorer.panels"))
+    desk.run("explorer.panels = ['features', 'layers']")
     expect(page.locator(".xw-feature-maps")).to_be_visible()
     expect(attribution(page)).to_be_hidden()
-    assert notebook.problems == []
+    assert desk.problems == []
 
 
-def test_what_needs_no_new_numbers_needs_no_kernel(open_notebook: Open) -> None:
+def test_what_needs_no_new_numbers_needs_no_kernel(desk: Notebook) -> None:
     """With the worker held shut, layers that were sent ahead and the look of a map still change."""
-    notebook = open_notebook([DEMO], width=1200, height=1400)
-    page = painted(notebook)
-    names = notebook.value("[layer.name for layer in explorer.layers.layers.viewable]")
-    notebook.run(
+    desk.show(DEMO)
+    page = painted(desk)
+    names = desk.value("[layer.name for layer in explorer.layers.layers.viewable]")
+    desk.run(
         "import threading\n"
         "from types import SimpleNamespace\n"
         "from xai_widgets.live.scheduler import Job, worker\n"
@@ -208,10 +206,10 @@ def test_what_needs_no_new_numbers_needs_no_kernel(open_notebook: Open) -> None:
     page.get_by_role("slider", name="Clip at percentile").first.press("PageDown")
     expect(page.locator(".xw-ticks").first).not_to_have_text(ticks)
     assert (map_pixels(page) != before).any()
-    notebook.run("gate.set()")
+    desk.run("gate.set()")
 
 
-def test_newest_wins_on_a_slow_network(open_notebook: Open) -> None:
+def test_newest_wins_on_a_slow_network(desk: Notebook) -> None:
     cell = """
 import time
 import xai_widgets as xw
@@ -228,9 +226,9 @@ def explain(scene, wish):
 topics.explain = explain
 explorer
 """
-    notebook = open_notebook([cell], width=1200, height=1400)
-    page = painted(notebook)
-    notebook.run("started.clear()")
+    desk.show(cell)
+    page = painted(desk)
+    desk.run("started.clear()")
     seconds = page.evaluate(
         """async () => {
           const view = document.querySelector(".xw-attribution-view");
@@ -254,35 +252,36 @@ explorer
     )
     expect(attribution(page)).to_have_attribute("data-phase", "done", timeout=60_000)
     expect(attribution(page)).not_to_have_attribute("data-outdated", "")
-    started = notebook.value("started")
-    final = notebook.value("explorer.baseline['sigma']")
+    started = desk.value("started")
+    final = desk.value("explorer.baseline['sigma']")
     # A computation that began is only dropped between two forward passes, of 0.4 s each.
     assert 1 <= len(started) <= 2 + seconds / 0.4, started
-    assert started[-1] == final == notebook.value("explorer.explanation.baseline['sigma']")
+    assert started[-1] == final == desk.value("explorer.explanation.baseline['sigma']")
     shown = [float(text.split("(")[1].split()[-2]) for text in page.evaluate("window.xwShown") if "(" in text]
     assert shown == sorted(shown), "an older picture after a newer one"
     assert shown[-1] == pytest.approx(final)
-    assert_same_map(notebook)
+    assert_same_map(desk)
+    desk.run("topics.explain = asked")
     print(f"200 moves in {seconds:.1f} s led to {len(started)} computations")
 
 
-def test_pictures_are_added_and_broken_ones_refused(open_notebook: Open, tmp_path: Path) -> None:
-    notebook = open_notebook([DEMO], width=1200, height=1400)
-    page = painted(notebook)
+def test_pictures_are_added_and_broken_ones_refused(desk: Notebook, tmp_path: Path) -> None:
+    desk.show(DEMO)
+    page = painted(desk)
     count = page.locator(".xw-thumb").count()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)).save(tmp_path / "grey.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG no picture")
     page.locator(".xw-image-strip input[type=file]").set_input_files(tmp_path / "grey.png")
     expect(page.locator(".xw-thumb")).to_have_count(count + 1)
     expect(page.locator(".xw-feature-maps")).to_have_attribute("data-image", str(count))
-    painted(notebook)
+    painted(desk)
     page.locator(".xw-image-strip input[type=file]").set_input_files(tmp_path / "broken.png")
     expect(page.locator(".xw-strip-message")).to_contain_text("broken.png")
     expect(page.locator(".xw-thumb")).to_have_count(count + 1)
-    eventually(lambda: notebook.value("explorer.image") == count)
+    eventually(lambda: desk.value("explorer.image") == count)
 
 
-def test_a_failing_network_says_why_and_the_last_picture_stays(open_notebook: Open) -> None:
+def test_a_failing_network_says_why_and_the_last_picture_stays(desk: Notebook) -> None:
     cell = """
 import xai_widgets as xw
 from xai_widgets import demo
@@ -293,22 +292,22 @@ model.module.register_forward_pre_hook(fail)
 explorer = xw.explore(model, demo.pictures())
 explorer
 """
-    notebook = open_notebook([cell], width=1200, height=1400)
-    page = painted(notebook)
+    desk.show(cell)
+    page = painted(desk)
     before = map_pixels(page)
-    notebook.run("broken.append(1)")
+    desk.run("broken.append(1)")
     page.get_by_label("Method", exact=True).select_option("occlusion")
     notice = page.locator(".xw-attribution-view .xw-notice")
     expect(notice).to_contain_text("the <b>cable</b> came off")
     assert (map_pixels(page) == before).all()
     expect(attribution(page)).to_have_attribute("data-phase", "error")
-    notebook.run("broken.clear()")
+    desk.run("broken.clear()")
     notice.get_by_role("button").click()
     expect(attribution(page)).to_have_attribute("data-phase", "done", timeout=60_000)
     expect(notice).to_be_hidden()
 
 
-def test_names_with_markup_are_text(open_notebook: Open) -> None:
+def test_names_with_markup_are_text(desk: Notebook) -> None:
     cell = """
 import torch, xai_widgets as xw
 evil = "<img src=x onerror='xwHacked=1'>"
@@ -323,75 +322,27 @@ model = xw.Model(Net(), classes=[evil + str(i) for i in range(4)])
 explorer = xw.explore(model, torch.rand(2, 3, 32, 32))
 explorer
 """
-    notebook = open_notebook([cell], width=1200, height=1400)
-    page = painted(notebook)
-    expect(attribution(page)).to_have_attribute(
-        "data-target", notebook.value("explorer.predictions.top[0].name")
-    )
+    desk.show(cell)
+    page = painted(desk)
+    expect(attribution(page)).to_have_attribute("data-target", desk.value("explorer.predictions.top[0].name"))
     page.get_by_label("Target", exact=True).click()
     page.get_by_label("Target", exact=True).fill("img")
     expect(page.locator(".xw-list-row").first).to_contain_text("onerror")
-    notebook.run("explorer.layer = evil")
-    expect(page.locator(".xw-feature-maps")).to_have_attribute("data-layer", notebook.value("evil"))
+    desk.run("explorer.layer = evil")
+    expect(page.locator(".xw-feature-maps")).to_have_attribute("data-layer", desk.value("evil"))
     assert page.evaluate("window.xwHacked === undefined")
     assert page.locator(".xw-explorer img").count() == 0
 
 
-def test_the_saved_notebook_holds_no_pixels(open_notebook: Open) -> None:
-    notebook = open_notebook([DEMO], width=1200, height=1400)
-    painted(notebook)
-    saved = json.dumps(notebook.save()["cells"])
+def test_the_saved_notebook_holds_no_pixels(desk: Notebook) -> None:
+    desk.show(DEMO)
+    painted(desk)
+    saved = json.dumps(desk.save()["cells"])
     assert "image/png" not in saved and "widget-view" in saved
     assert len(saved) < 5000
 
 
-def test_several_views_of_one_panel_agree(open_notebook: Open) -> None:
-    notebook = open_notebook([DEMO, "explorer.attribution"], width=1200, height=1400)
-    page = painted(notebook)
-    views = attribution(page)
-    expect(views).to_have_count(2)
-    views.nth(1).scroll_into_view_if_needed()
-    expect(views.nth(1)).to_have_attribute("data-phase", "done")
-    views.nth(1).locator("label", has_text=re.compile("^Map$")).click()
-    views.nth(1).get_by_label("Method", exact=True).select_option("gradient")
-    for view in (views.nth(0), views.nth(1)):
-        view.scroll_into_view_if_needed()
-        expect(view).to_have_attribute("data-method", "gradient")
-        expect(view.locator(".xw-figure-box")).to_have_attribute("data-view", "map")
-
-
-def test_input_stays_live_while_a_cell_runs(open_notebook: Open) -> None:
-    notebook = open_notebook([DEMO], width=1200, height=1400)
-    page = painted(notebook)
-    page.evaluate(
-        """() => {
-          const { kernel } = xwPanel.sessionContext.session;
-          window.xwBusy = true;
-          const cell = kernel.requestExecute({ code: "import time; time.sleep(8)" });
-          cell.done.then(() => { window.xwBusy = false; });
-        }"""
-    )
-    page.get_by_label("Method", exact=True).select_option("gradient")
-    expect(attribution(page)).to_have_attribute("data-method", "gradient", timeout=7000)
-    expect(attribution(page)).to_have_attribute("data-phase", "done", timeout=7000)
-    assert page.evaluate("window.xwBusy"), "the cell was done before the picture came"
-
-
-def test_a_reloaded_page_shows_what_was_there(open_notebook: Open) -> None:
-    notebook = open_notebook([DEMO], width=1200, height=1400)
-    page = painted(notebook)
-    page.get_by_label("Method", exact=True).select_option("gradient")
-    expect(attribution(page)).to_have_attribute("data-method", "gradient")
-    painted(notebook)
-    before = map_pixels(page)
-    notebook.save()
-    notebook.reload()
-    expect(attribution(page)).to_have_attribute("data-phase", "done", timeout=60_000)
-    expect(attribution(page)).to_have_attribute("data-method", "gradient")
-    assert (map_pixels(page) == before).all()
-
-
-def test_panels_alone_linked_in_the_browser(open_notebook: Open) -> None:
+def test_panels_alone_linked_in_the_browser(desk: Notebook) -> None:
     cell = """
 import ipywidgets
 import xai_widgets as xw
@@ -402,16 +353,15 @@ other = xw.AttributionView(model, pictures[0], method="gradient", view="map")
 links = [ipywidgets.jslink((one, name), (other, name)) for name in ("clip", "method")]
 ipywidgets.HBox([one, other])
 """
-    notebook = open_notebook([cell], width=1400, height=1200)
-    page = notebook.page
+    page = desk.show(cell)
     views = attribution(page)
     for view in (views.nth(0), views.nth(1)):
         expect(view).to_have_attribute("data-phase", "done", timeout=60_000)
         box = view.bounding_box()
-        assert box and box["width"] > 500, "they share the width of their box"
+        assert box and box["width"] > 450, "they share the width of their box"
     views.nth(0).get_by_role("slider", name="Clip at percentile").press("Home")
-    eventually(lambda: notebook.value("other.clip") == 50)
+    eventually(lambda: desk.value("other.clip") == 50)
     views.nth(0).get_by_label("Method", exact=True).select_option("integrated_gradients")
     expect(views.nth(1)).to_have_attribute("data-method", "integrated_gradients")
     expect(views.nth(1)).to_have_attribute("data-phase", "done", timeout=60_000)
-    eventually(lambda: notebook.value("[one.method, other.method]") == ["integrated_gradients"] * 2)
+    eventually(lambda: desk.value("[one.method, other.method]") == ["integrated_gradients"] * 2)

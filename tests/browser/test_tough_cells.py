@@ -3,6 +3,7 @@
 Each test names its mend: without that line it fails.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -131,11 +132,13 @@ def test_a_view_that_comes_later_agrees_with_the_first(desk: Notebook) -> None:
     assert len(np.unique(map_pixels(page).reshape(-1, 3), axis=0)) > 20
     assert first.evaluate("canvas => canvas.toDataURL()") == second.evaluate("canvas => canvas.toDataURL()")
     views.nth(1).get_by_role("slider", name="Clip at percentile").press("Home")
+    views.nth(1).locator("label", has_text=re.compile("^Map$")).click()
     views.nth(1).get_by_label("Method", exact=True).select_option("integrated_gradients")
     for view in (views.nth(0), views.nth(1)):
         view.scroll_into_view_if_needed()
         expect(view).to_have_attribute("data-method", "integrated_gradients", timeout=20_000)
         expect(view).to_have_attribute("data-phase", "done", timeout=20_000)
+        expect(view.locator(".xw-figure-box")).to_have_attribute("data-view", "map")
     assert first.evaluate("canvas => canvas.toDataURL()") == second.evaluate("canvas => canvas.toDataURL()")
     assert desk.problems == []
 

@@ -77,6 +77,20 @@ def test_a_frame_says_what_it_shows(wire: Wire, session: Session) -> None:
     assert wire.buffers[0] == [np.float32(0).tobytes()]
 
 
+def test_the_first_picture_is_on_the_screen_before_the_second_is_made(
+    wire: Wire, session: Session, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xai_widgets.live.session.BREATH_SECONDS", 1000.0)
+    session.request("me", 1, wish(4))
+    wire.wait("frame")
+    assert not scheduler.wait_idle(0.2) and len(wire.of("frame")) == 1
+    session.ack("me", "maps")
+    wire.wait("frame", 3)
+    monkeypatch.setattr("xai_widgets.live.session.BREATH_SECONDS", 0.01)
+    session.request("other", 1, wish(2))
+    assert wire.wait("done")[-1]["client"] == "other", "nor does it wait for a browser that never paints"
+
+
 def test_a_value_that_comes_again_is_progress_and_no_second_frame(wire: Wire, session: Session) -> None:
     values = [0, 0, 1, 1, 1]
     steps = [Step(values[i], (i + 1) / 5, None, i == 4) for i in range(5)]

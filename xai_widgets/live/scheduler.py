@@ -19,6 +19,9 @@ from ..anytime import Step
 
 _log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 0.01
+"""How often waiting jobs are asked whether they are ready, where nobody wakes the scheduler."""
+
 
 class Follower(Protocol):
     """Who is told how a job goes. Called on the worker thread."""
@@ -42,7 +45,8 @@ class Job:
         work: starts the work.
         follower: is told how it goes.
         ahead: nobody asked for it yet: it runs while nothing else is to be done.
-        ready: whether the next step may be made now (an ahead job waits for the browser to catch up).
+        ready: whether the next step may be made now (an ahead job waits for the browser to catch up). It is
+            asked again when the scheduler is woken, and every now and then.
     """
 
     key: Hashable
@@ -124,7 +128,8 @@ class Scheduler:
         with self._changed:
             self._running = None
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._stopped or self._dropped or self._next() is not None)
+            while not (self._stopped or self._dropped or self._next()):
+                self._changed.wait(LOOK_SECONDS if self._jobs else None)
             dropped, self._dropped = self._dropped, []
             job = self._running = self._next()
         for old in dropped:

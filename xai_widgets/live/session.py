@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 UNACKNOWLEDGED = 2
 PROGRESS_SECONDS = 0.1
+BREATH_SECONDS = 0.05
+"""For so long the refinement leaves the processor to the first picture, which is on its way to the screen."""
 AHEAD_SEQ = -1
 NAMES = 4096
 """So many sent frames are remembered for each view; after that some may be sent ahead once more."""
@@ -62,6 +64,12 @@ class _Line:
     """The request that is being answered."""
     done: float = 0.0
     error: float | None = None
+    breath: float = 0.0
+    """When the refinement goes on, whether or not the browser has painted."""
+
+    def rested(self) -> bool:
+        """Whether the first picture is on the screen, or has had its time."""
+        return self.flying == 0 or time.monotonic() >= self.breath
 
 
 @dataclass
@@ -108,7 +116,7 @@ class Session:
         for one in silent:
             self.forget(one)
         follower = _Answer(self, client, seq, wish)
-        self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower))
+        self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower, ready=line.rested))
 
     def goes_on(self, client: str, topic: str, seq: int) -> bool:
         """A view heard nothing of a request for a while: say how far it is, and return whether it goes on.
@@ -275,6 +283,8 @@ class Session:
     def _put(self, line: _Line, message: ToBrowser, buffers: list[bytes]) -> None:
         if message["type"] == "frame":
             line.flying += 1
+            if message["step"]["index"] == 0:
+                line.breath = time.monotonic() + BREATH_SECONDS
         self.tell(message, buffers)
 
     def _line(self, client: str, topic: str) -> _Line:

@@ -61,42 +61,76 @@ export function extent(map: Plane): [number, number] {
   return ends[0] <= ends[1] ? [ends[0], ends[1]] : [ends[1], ends[0]];
 }
 
-const orders = new WeakMap<object, Map<Sign, Float64Array>>();
+/** Values in rising order, by their place. */
+interface Order {
+  length: number;
+  at(place: number): number;
+}
+
+const orders = new WeakMap<object, Map<Sign, Order>>();
 
 /** The part that `sign` names in rising order. Kept as long as the numbers live, so that a slider costs nothing. */
-function inOrder(map: Plane, sign: Exclude<Sign, "both">): Float64Array {
-  const known = orders.get(map.data) ?? new Map<Sign, Float64Array>();
+function inOrder(map: Plane, sign: Exclude<Sign, "both">): Order {
+  const known = orders.get(map.data) ?? new Map<Sign, Order>();
   orders.set(map.data, known);
   let order = known.get(sign);
   if (!order) {
-    order = Float64Array.from(map.data, (q) => signed(map.scale * (q - map.zero), sign)).sort();
+    const { data, scale, zero } = map;
+    order = data instanceof Int16Array && zero === 0 ? counted(data, scale, sign) : sorted(map, sign);
     known.set(sign, order);
   }
   return order;
 }
 
+function sorted({ data, scale, zero }: Plane, sign: Sign): Order {
+  const values = new Float64Array(data.length);
+  for (let i = 0; i < values.length; i++) values[i] = signed(scale * (data[i]! - zero), sign);
+  values.sort();
+  return { length: values.length, at: (place) => values[place]! };
+}
+
+/** Attributions have 16 bits around zero: to count their levels is exact, and many times quicker than to sort. */
+function counted(data: Int16Array, scale: number, sign: Exclude<Sign, "both">): Order {
+  const below = new Uint32Array(32769);
+  for (const q of data)
+    below[sign === "absolute" ? Math.abs(q) : Math.max(0, sign === "positive" ? q : -q)]!++;
+  for (let size = 1; size < below.length; size++) below[size]! += below[size - 1]!;
+  return {
+    length: data.length,
+    at: (place) => {
+      let [low, high] = [0, below.length - 1];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (below[middle]! > place) high = middle;
+        else low = middle + 1;
+      }
+      return scale * low;
+    },
+  };
+}
+
 /** Percentile of |values|, linear interpolation as in numpy. */
 export function percentile(map: Plane, percent: number): number {
-  const sorted = inOrder(map, "absolute");
-  if (sorted.length === 0) return 0;
-  const place = (percent / 100) * (sorted.length - 1);
-  const left = Math.min(Math.floor(place), sorted.length - 1);
-  const [a, b] = [sorted[left]!, sorted[Math.min(left + 1, sorted.length - 1)]!];
+  const order = inOrder(map, "absolute");
+  if (order.length === 0) return 0;
+  const place = (percent / 100) * (order.length - 1);
+  const left = Math.min(Math.floor(place), order.length - 1);
+  const [a, b] = [order.at(left), order.at(Math.min(left + 1, order.length - 1))];
   const t = place - left;
   return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
 }
 
 /** What the two ends of the colour map stand for; the same limit whatever the sign. */
 export function clipRange(map: Plane, percent: number, sign: Sign): [number, number] {
-  const sorted = inOrder(map, "absolute");
-  const limit = percentile(map, percent) || (sorted[sorted.length - 1] ?? 0);
+  const order = inOrder(map, "absolute");
+  const limit = percentile(map, percent) || (order.length > 0 ? order.at(order.length - 1) : 0);
   return [sign === "both" ? -limit : 0, limit];
 }
 
 /** The smallest size that is among the strongest `percent` of a map: ties are in, zeros never. */
 export function topThreshold(map: Plane, percent: number, sign: Sign): number {
   if (percent >= 100) return 0;
-  const sorted = inOrder(map, sign === "both" ? "absolute" : sign);
-  const count = Math.max(1, Math.floor((sorted.length * percent) / 100 + 0.5));
-  return Math.max(sorted[sorted.length - count] ?? 0, Number.MIN_VALUE);
+  const order = inOrder(map, sign === "both" ? "absolute" : sign);
+  const count = Math.max(1, Math.floor((order.length * percent) / 100 + 0.5));
+  return Math.max(order.length > 0 ? order.at(order.length - count) : 0, Number.MIN_VALUE);
 }

@@ -3,7 +3,7 @@
 import type { Frame } from "./codec";
 import { Feed } from "./feed";
 import { type ChannelModel, Hub, type Listener } from "./hub";
-import { Latest, soon } from "./latest";
+import { Latest, later, soon } from "./latest";
 import type { FromKernel, Params, ToKernel, Values, Welcome } from "./messages";
 import { canonical } from "./messages";
 import { tell } from "./tell";
@@ -47,6 +47,8 @@ const BLANK: Values = {
 };
 
 const GREETING_MS = 5000;
+/** Where nothing is wished with it, the kernel hears of a selection after what another panel asks for. */
+const TELL_MS = 60;
 const RETELL_MS = 2000;
 const LONGEST_RETELL_MS = 8000;
 const GONE = { type: "KernelGone", message: "The kernel is gone.", hint: "Run the cell again." };
@@ -63,8 +65,8 @@ export class Client implements Listener {
   #hub: Hub | null = null;
   #feeds = new Map<string, Feed>();
   #wishes = new Map<string, Wish>();
-  #send: Latest<true>;
-  #tell: Latest<true>;
+  #send: Latest;
+  #tell: Latest;
   #welcomes = new Set<(welcome: Welcome) => void>();
   #selects = new Set<(values: Values, changed: Set<keyof Values>) => void>();
   #mirrors: (() => void)[] = [];
@@ -84,7 +86,7 @@ export class Client implements Listener {
 
   private constructor(private readonly model: PanelModel) {
     this.#send = new Latest(() => this.#flush());
-    this.#tell = new Latest(() => this.#select());
+    this.#tell = new Latest(() => this.#select(), later(TELL_MS));
     for (const key of KEYS) this.#mirror(key);
   }
 
@@ -98,7 +100,7 @@ export class Client implements Listener {
 
   /** Change the selection: at once for every panel of the session in this page, then for the kernel. */
   select(values: Partial<Values>): void {
-    if (this.#hub?.wish(values)) this.#tell.push(true);
+    if (this.#hub?.wish(values)) this.#tell.push();
   }
 
   onWelcome(fn: (welcome: Welcome) => void): () => void {
@@ -118,7 +120,7 @@ export class Client implements Listener {
       feed = new Feed(topic, {
         ask: (name, seq, params) => {
           this.#wishes.set(name, { seq, params });
-          this.#send.push(true);
+          this.#send.push();
         },
         cancel: (name) => {
           this.#wishes.delete(name);

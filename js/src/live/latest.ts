@@ -1,4 +1,4 @@
-/** Newest wins: what is wished many times within a frame is done once, with the last word. */
+/** What is wished many times within a frame is done once. */
 
 /** Run after the next paint, and soon where nothing is painted (a hidden tab has no animation frames). */
 export function soon(fn: () => void): () => void {
@@ -19,31 +19,35 @@ export function soon(fn: () => void): () => void {
   return cancel;
 }
 
-export class Latest<T> {
-  #value: T | undefined;
+/** Run so many milliseconds from now. */
+export function later(ms: number): (fn: () => void) => () => void {
+  return (fn) => {
+    const timer = setTimeout(fn, ms);
+    return () => clearTimeout(timer);
+  };
+}
+
+export class Latest {
   #cancel: (() => void) | null = null;
 
   constructor(
-    private readonly deliver: (value: T) => void,
-    private readonly merge: (older: T, newer: T) => T = (_, newer) => newer,
+    private readonly run: () => void,
+    private readonly when: (fn: () => void) => () => void = soon,
   ) {}
 
-  push(value: T): void {
-    this.#value = this.#value === undefined ? value : this.merge(this.#value, value);
-    this.#cancel ??= soon(() => this.flush());
+  push(): void {
+    this.#cancel ??= this.when(() => this.flush());
   }
 
+  /** What was pushed, now. */
   flush(): void {
-    this.#cancel?.();
-    this.#cancel = null;
-    const value = this.#value;
-    this.#value = undefined;
-    if (value !== undefined) this.deliver(value);
+    if (this.#cancel === null) return;
+    this.drop();
+    this.run();
   }
 
   drop(): void {
     this.#cancel?.();
     this.#cancel = null;
-    this.#value = undefined;
   }
 }

@@ -138,7 +138,7 @@ export class BaselineLab {
 
   #build(): void {
     this.root.classList.add("xw-root", "xw-baseline-lab");
-    this.root.tabIndex = 0;
+    this.root.tabIndex = -1;
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Baselines");
     this.root.dataset.lmSuppressShortcuts = "true";

@@ -115,6 +115,20 @@ describe("numbers of a map", () => {
     expect(clipRange(mapOf([[0, 0]]), 99, "both")).toEqual([-0, 0]);
   });
 
+  it("16 bits are counted to what sorting gives", () => {
+    const data = Int16Array.from({ length: 999 }, (_, i) => ((i * 7919) % 401) - 150);
+    data.set([32767, -32767, 0, 0]);
+    const counted = { data, width: 999, height: 1, scale: 0.25, zero: 0 };
+    const sorted = { ...counted, data: Float32Array.from(data) };
+    for (const percent of [0, 12.34, 50, 99, 100]) {
+      expect(percentile(counted, percent)).toBe(percentile(sorted, percent));
+      for (const sign of ["both", "positive", "negative", "absolute"] as const) {
+        expect(clipRange(counted, percent, sign)).toEqual(clipRange(sorted, percent, sign));
+        expect(topThreshold(counted, percent, sign)).toBe(topThreshold(sorted, percent, sign));
+      }
+    }
+  });
+
   it("signs keep their part, and what is no number is zero", () => {
     const all: [Sign, number[]][] = [
       ["both", [-2, 3]],

@@ -72,28 +72,9 @@ export function totals(maps: Tensor): Float64Array {
   });
 }
 
-/**
- * The percentile of |values| over all maps of a 16-bit tensor with one scale and zero 0, linear between
- * ranks as in numpy: one scale for whatever α is looked at. Counting is exact, and quicker than sorting.
- */
-export function pooledPercentile({ data, scale }: Tensor, percent: number): number {
-  const counts = new Uint32Array(32769);
-  let most = 0;
-  for (const q of data) {
-    const size = q < 0 ? -q : q;
-    counts[size]!++;
-    if (size > most) most = size;
-  }
-  const place = (percent / 100) * (data.length - 1);
-  const [low, high] = [ranked(counts, Math.floor(place)), ranked(counts, Math.ceil(place))];
-  return (low + (high - low) * (place - Math.floor(place)) || most) * entry(scale, 0);
-}
-
-/** The value at a rank of a histogram. */
-function ranked(counts: Uint32Array, rank: number): number {
-  let [value, seen] = [0, counts[0]!];
-  while (seen <= rank && value < counts.length - 1) seen += counts[++value]!;
-  return value;
+/** All maps of a tensor with one scale and zero 0 as one: one colour scale for whatever α is looked at. */
+export function pooled({ data, scale }: Tensor): Plane {
+  return { data, width: data.length, height: 1, scale: entry(scale, 0), zero: 0 };
 }
 
 /** The picture at α, `(h, w, 3)` both, as opaque pixels. */

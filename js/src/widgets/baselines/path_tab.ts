@@ -10,7 +10,7 @@ import { byKey, slider } from "../../ui/slider";
 import { ScaleBar } from "../attribution/scale";
 import { strongest } from "../attribution/words";
 import type { Actions, Known, Tab } from "./known";
-import { blend, dot, mix, pooledPercentile, totals, weightsAt, weightsUpTo } from "./path";
+import { blend, dot, mix, pooled, totals, weightsAt, weightsUpTo } from "./path";
 import { hex, showMap, valueUnder } from "./pictures";
 import { figure, follow } from "./preview";
 
@@ -22,8 +22,6 @@ interface Walked {
   /** What the map at each node adds up to. */
   sums: Float64Array;
   whole: Plane;
-  /** The limit of the gradients' colours, and the percentile it was made for. */
-  steepest: { clip: number; limit: number };
   gradient: Float32Array;
   sum: Float32Array;
 }
@@ -132,8 +130,7 @@ export class PathTab implements Tab {
     this.#maps = { gradient, sum };
     const look = { sign: "both" as const, clip, colormap };
     // One scale for every α, or nothing could be seen to grow or to fade.
-    if (walked.steepest.clip !== clip) walked.steepest = { clip, limit: pooledPercentile(maps!, clip) };
-    const steepest = walked.steepest.limit;
+    const steepest = clipRange(pooled(maps!), clip, "both")[1];
     const whole = clipRange(walked.whole, clip, "both")[1];
     showMap(this.#gradient, gradient, steepest, look);
     showMap(this.#sum, sum, whole, look);
@@ -222,7 +219,6 @@ function walk(frame: Frame): Walked {
     outputs: outputs!.data as Float32Array,
     sums: totals(maps!),
     whole: mix(maps!, weightsUpTo(places, 1), new Float32Array(size)),
-    steepest: { clip: Number.NaN, limit: 0 },
     gradient: new Float32Array(size),
     sum: new Float32Array(size),
   };
