@@ -65,11 +65,11 @@ class _Line:
     done: float = 0.0
     error: float | None = None
     breath: float = 0.0
-    """When the refinement goes on, whether or not the browser has painted."""
+    """When the refinement goes on, though the browser has not painted the first picture."""
 
     def rested(self) -> bool:
         """Whether the first picture is on the screen, or has had its time."""
-        return self.flying == 0 or time.monotonic() >= self.breath
+        return time.monotonic() >= self.breath
 
 
 @dataclass
@@ -171,6 +171,7 @@ class Session:
             if line is None:
                 return
             line.flying = max(0, line.flying - 1)
+            line.breath = 0.0
             if client in self._clients:
                 self._clients[client].heard = time.monotonic()
             self._release(line)
