@@ -43,7 +43,7 @@ def run(quick: bool) -> list[Row]:
         ValueError: a map did not become good.
     """
     rows: list[Row] = []
-    for name, count in (("squeezenet", 6), ("resnet20", 10)):
+    for name, count in (("squeezenet", 4), ("resnet20", 8)):
         one = subject(name, 2 if quick else count)
         rows += [*_first(one), *_integrated(one), _memory(one, name, quick), *_occlusion(one), *_smooth(one)]
     random = subject("resnet18", 2)

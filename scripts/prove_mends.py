@@ -111,7 +111,7 @@ MENDS = [
     Mend(
         "nothing is sent to a dead kernel",
         "js/src/live/client.ts",
-        "if (matters && this.#hub?.alive !== false) this.model.send(message);",
+        "if (matters && !this.#gone()) this.model.send(message);",
         "if (matters) this.model.send(message);",
         [f"{KERNELS}a_restarted_kernel"],
     ),

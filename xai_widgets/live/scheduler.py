@@ -2,8 +2,8 @@
 
 Torch work of a whole kernel runs here, one step at a time. Between two steps the worker looks at what is
 wished now: a wish with the same key replaces the older one, whose generator is closed without having been
-asked again. Of several wishes the one that has shown least goes first, so that every panel gets its first
-picture before any is refined.
+asked again. Only a first step that was being made meanwhile is still shown (decision 9). Of several wishes
+the one that has shown least goes first, so that every panel gets its first picture before any is refined.
 """
 
 import atexit
@@ -151,6 +151,9 @@ class Scheduler:
                 job.steps = iter(job.work())
             step = next(job.steps, None)
             if not self.current(job):
+                # Wishes that come quicker than first steps would else keep all of them from the screen.
+                if step is not None and job.taken == 0 and self._overtaken(job):
+                    job.follower.step(0, step)
                 return
             if step is not None:
                 job.follower.step(job.taken, step)
@@ -163,6 +166,11 @@ class Scheduler:
             self._end(job)
             if wished:
                 job.follower.failed(error)
+
+    def _overtaken(self, job: Job) -> bool:
+        """Whether a newer job has taken its place; a cancelled one has no heir."""
+        with self._changed:
+            return job.key in self._jobs
 
     def _end(self, job: Job) -> None:
         with self._changed:

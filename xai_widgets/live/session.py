@@ -116,7 +116,8 @@ class Session:
         for one in silent:
             self.forget(one)
         follower = _Answer(self, client, seq, wish)
-        self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower, ready=line.rested))
+        ready = lambda: follower.sent is None or line.rested()  # noqa: E731
+        self._scheduler.submit(Job(self._key(client, wish.topic), wish.work, follower, ready=ready))
 
     def goes_on(self, client: str, topic: str, seq: int) -> bool:
         """A view heard nothing of a request for a while: say how far it is, and return whether it goes on.
@@ -231,7 +232,7 @@ class Session:
         buffers = [packed.data for packed in encoded.arrays]
         with self._lock:
             line = self._line(client, wish.topic)
-            if seq != AHEAD_SEQ:
+            if seq == line.working:
                 line.done, line.error = step.done, step.error
             elif line.flying >= UNACKNOWLEDGED:
                 return  # held, it would take the place of what somebody waits for

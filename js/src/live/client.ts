@@ -4,7 +4,7 @@ import type { Frame } from "./codec";
 import { Feed } from "./feed";
 import { type ChannelModel, Hub, type Listener } from "./hub";
 import { Latest, later, soon } from "./latest";
-import type { FromKernel, Params, ToKernel, Values, Welcome } from "./messages";
+import type { Failure, FromKernel, Params, ToKernel, Values, Welcome } from "./messages";
 import { canonical } from "./messages";
 import { tell } from "./tell";
 
@@ -129,7 +129,7 @@ export class Client implements Listener {
         again: (name, seq, params) =>
           this.#post({ type: "again", client: this.id, topic: name, seq, params }),
         cached: (name, params) => this.#hub?.cache.get(name, params),
-        gone: () => (this.#lost || this.#hub?.alive === false ? GONE : null),
+        gone: () => this.#gone(),
         silent: () => (this.welcome?.waits ? WAITS : SILENT),
       });
       this.#feeds.set(topic, feed);
@@ -147,7 +147,7 @@ export class Client implements Listener {
         model.set(name, value);
       },
       save_changes: () => {
-        model.save_changes();
+        if (!this.#gone()) model.save_changes();
         this.#post({ type: "traits", client: this.id, values });
         values = {};
       },
@@ -158,8 +158,11 @@ export class Client implements Listener {
     };
   }
 
-  addImage(name: string, bytes: ArrayBuffer): void {
-    this.model.send({ type: "add", client: this.id, name }, undefined, [bytes]);
+  /** Give the kernel an image; returns what keeps it from being sent. */
+  addImage(name: string, bytes: ArrayBuffer): Failure | null {
+    const gone = this.#gone();
+    if (!gone) this.model.send({ type: "add", client: this.id, name }, undefined, [bytes]);
+    return gone;
   }
 
   get shown(): boolean {
@@ -299,9 +302,13 @@ export class Client implements Listener {
     this.#post({ type: "nudge" });
   }
 
-  /** Where there is no kernel, hosts raise: what needs none goes on all the same. */
+  /** Why nothing can be told to the kernel: hosts raise then, and what needs none goes on all the same. */
+  #gone(): Failure | null {
+    return this.#lost || this.#hub?.alive === false ? GONE : null;
+  }
+
   #post(message: ToKernel): void {
     const matters = !this.#closed || message.type === "cancel" || message.type === "select";
-    if (matters && this.#hub?.alive !== false) this.model.send(message);
+    if (matters && !this.#gone()) this.model.send(message);
   }
 }

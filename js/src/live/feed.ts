@@ -38,6 +38,8 @@ export class Feed {
   #key: string | null = null;
   #params: Params | null = null;
   #seq = 0;
+  /** The wish whose picture was shown last. */
+  #shown = 0;
   #step = -1;
   /** How long to wait for a word before asking again; null before the first time. */
   #patience: number | null = null;
@@ -70,6 +72,7 @@ export class Feed {
     this.#params = params;
     this.#step = -1;
     const cached = this.host.cached(this.topic, params);
+    if (cached) this.#shown = this.#seq;
     if (cached?.step.final) {
       if (working) this.host.cancel(this.topic);
       this.#emit(cached);
@@ -114,7 +117,8 @@ export class Feed {
 
   /** A message of this topic. A frame that shows what we wish is welcome whoever asked for it. */
   arrived(message: FromKernel, frame: Frame | null, mine: boolean): void {
-    if (frame !== null) this.#follow(frame);
+    if (frame !== null && !this.#follow(frame) && mine && "seq" in message)
+      this.#overtaken(frame, message.seq);
     if (!mine || !("seq" in message) || message.seq !== this.#seq || this.#status.phase === "cancelled")
       return;
     this.#listen();
@@ -154,10 +158,14 @@ export class Feed {
     this.#hush();
   }
 
-  #follow(frame: Frame): void {
-    if (canonical(frame.params) !== this.#key || frame.step.index < this.#step) return;
-    if (this.#status.phase === "cancelled" || (this.#status.phase === "done" && !frame.step.final)) return;
+  /** Show a frame of the wish; returns whether it is one. */
+  #follow(frame: Frame): boolean {
+    if (canonical(frame.params) !== this.#key) return false;
+    if (frame.step.index < this.#step) return true;
+    if (this.#status.phase === "cancelled" || (this.#status.phase === "done" && !frame.step.final))
+      return true;
     this.#step = frame.step.index;
+    this.#shown = this.#seq;
     this.#emit(frame);
     const { done, error, final } = frame.step;
     this.#set({
@@ -168,6 +176,18 @@ export class Feed {
       note: null,
       failure: null,
     });
+    return true;
+  }
+
+  /**
+   * The first picture of a wish that a newer one has overtaken: a slider that moves quicker than pictures come
+   * would else show none. Never behind a newer picture.
+   */
+  #overtaken(frame: Frame, seq: number): void {
+    const awaited = (this.#status.phase === "waiting" || this.#status.phase === "stale") && this.#step < 0;
+    if (!awaited || seq <= this.#shown || seq > this.#seq) return;
+    this.#shown = seq;
+    this.#emit(frame);
   }
 
   #listen(): void {

@@ -2,13 +2,13 @@
 
 import { plane } from "../draw/plane";
 import type { Client, Frame, PanelModel, Params, Status, Values } from "../live/client";
+import { Latest, later } from "../live/latest";
 import { canonical } from "../live/messages";
 import { nothing, panel } from "../panel";
 import { h, listen, write } from "../ui/element";
 import { type Evidence, EvidenceLine } from "../ui/evidence";
-import { Notice } from "../ui/notice";
 import { percent, readable } from "../ui/number";
-import { StatusLine } from "../ui/status";
+import { Standing } from "../ui/standing";
 import { watchVisible, watchWidth } from "../ui/visibility";
 import { Controls, type LayerChoice } from "./attribution/controls";
 import { type Look, Panes } from "./attribution/panes";
@@ -22,7 +22,7 @@ import "./attribution_view.css";
 
 const LOOK: readonly (keyof Look)[] = ["view", "opacity", "clip", "sign", "colormap", "top"];
 const USUAL: Look = { view: "side", opacity: 0.75, clip: 99, sign: "both", colormap: "auto", top: 100 };
-const NO_GREETING_MS = 6000;
+const SAVE_MS = 120;
 
 /** The part of the client that the view uses, so that a page without a kernel can stand in for it. */
 export type ClientLike = Pick<Client, "welcome" | "values" | "select" | "onWelcome" | "onSelect" | "feed">;
@@ -32,14 +32,13 @@ export class AttributionView {
   #panes: Panes;
   #controls: Controls;
   #evidence = new EvidenceLine();
-  #status: StatusLine;
+  #standing: Standing;
   #title = h(
     "h3",
     { class: "xw-title" },
     h("span", { class: "xw-title-line" }, h("b", {}), h("span", { class: "xw-number" })),
     h("span", { class: "xw-title-rest" }),
   );
-  #notice = new Notice();
   #offs: (() => void)[] = [];
   #frame: Frame | null = null;
   #pictureOf: number | null = null;
@@ -49,8 +48,7 @@ export class AttributionView {
   #layers: LayerChoice[] = [];
   #visible = false;
   #drawn = false;
-  #saving: ReturnType<typeof setTimeout> | null = null;
-  #waiting: ReturnType<typeof setTimeout> | null = null;
+  #save = new Latest(() => this.model.save_changes(), later(SAVE_MS));
 
   constructor(
     private readonly client: ClientLike,
@@ -58,7 +56,11 @@ export class AttributionView {
     private readonly root: HTMLElement,
   ) {
     this.#panes = new Panes(() => {});
-    this.#status = new StatusLine(() => this.#feed.cancel());
+    this.#standing = new Standing(
+      root,
+      () => this.#feed.cancel(),
+      () => this.#ask(),
+    );
     this.#controls = new Controls({
       select: (values) => this.client.select(values),
       look: (changes) => this.#setLook(changes),
@@ -69,10 +71,9 @@ export class AttributionView {
 
   dispose(): void {
     for (const off of this.#offs) off();
-    for (const timer of [this.#saving, this.#waiting]) if (timer !== null) clearTimeout(timer);
-    if (this.#saving !== null) this.model.save_changes();
+    this.#save.flush();
     this.#controls.dispose();
-    this.#status.dispose();
+    this.#standing.dispose();
     this.root.replaceChildren();
   }
 
@@ -97,9 +98,9 @@ export class AttributionView {
     this.root.setAttribute("aria-label", "Attribution");
     this.root.dataset.lmSuppressShortcuts = "true";
     const head = h("div", { class: "xw-head" }, this.#title, this.#controls.view.element);
-    const foot = h("div", { class: "xw-foot" }, this.#evidence.element, this.#status.words);
-    const stage = h("div", { class: "xw-stage" }, this.#panes.element, this.#notice.element);
-    const main = h("div", { class: "xw-main" }, this.#status.line, stage, foot);
+    const foot = h("div", { class: "xw-foot" }, this.#evidence.element, this.#standing.words);
+    const stage = h("div", { class: "xw-stage" }, this.#panes.element, this.#standing.notice.element);
+    const main = h("div", { class: "xw-main" }, this.#standing.line, stage, foot);
     this.root.replaceChildren(
       h("div", { class: "xw-frame" }, head, h("div", { class: "xw-body" }, main, this.#controls.element)),
     );
@@ -125,7 +126,6 @@ export class AttributionView {
     off.push(listen(this.root, "pointerdown", (event) => this.#focus(event)));
     off.push(watchVisible(this.root, (visible) => this.#seen(visible)));
     this.#controls.sleep(true);
-    this.#waiting = setTimeout(() => this.#forsaken(), NO_GREETING_MS);
     this.#showStatus(this.#feed.status);
   }
 
@@ -138,8 +138,7 @@ export class AttributionView {
 
   #refresh(): void {
     if (!this.client.welcome) return;
-    if (this.#waiting !== null) clearTimeout(this.#waiting);
-    this.#waiting = null;
+    this.#standing.greeted();
     this.#controls.sleep(false);
     this.#ask();
     this.#draw();
@@ -186,6 +185,7 @@ export class AttributionView {
 
   #arrived(frame: Frame): void {
     this.#frame = frame;
+    if (!this.#current()) this.#standing.follows();
     this.#pair();
     this.#draw();
   }
@@ -259,32 +259,9 @@ export class AttributionView {
   }
 
   #showStatus(status: Status): void {
-    const { dataset } = this.root;
-    dataset.phase = status.phase;
-    dataset.ms = status.ms === null ? "" : String(Math.round(status.ms));
-    this.#status.show({ ...status, error: this.#error(status), bare: this.#frame === null });
+    const told = this.#standing.show(status, this.#error(status), this.#frame === null);
+    if (!told) this.#standing.notice.hide();
     this.root.toggleAttribute("data-outdated", this.#frame !== null && !this.#current());
-    const { failure } = status;
-    if (status.phase === "error" && failure)
-      this.#notice.show(failure.type, failure.message, failure.hint, () => this.#ask());
-    else if (status.phase === "stale" && this.#frame === null) {
-      this.#notice.show(
-        "No answer yet",
-        failure?.message ?? `${status.note}.`,
-        failure?.hint ?? "The picture appears as soon as it answers.",
-      );
-    } else this.#notice.hide();
-  }
-
-  #forsaken(): void {
-    if (this.client.welcome) return;
-    this.root.dataset.phase = "stale";
-    this.#status.show({ phase: "stale", done: 0, error: null, ms: null, note: null, bare: true });
-    this.#notice.show(
-      "No kernel answers",
-      "The kernel that made this view is busy, or was restarted.",
-      "Run the cell again.",
-    );
   }
 
   /**
@@ -336,11 +313,8 @@ export class AttributionView {
 
   #setLook(changes: Partial<Look>): void {
     for (const [key, value] of Object.entries(changes)) this.model.set(key, value); // which draws
-    if (this.#saving !== null) clearTimeout(this.#saving);
-    this.#saving = setTimeout(() => {
-      this.#saving = null;
-      this.model.save_changes();
-    }, 120);
+    this.#save.drop();
+    this.#save.push();
   }
 
   /** A click on a picture brings the keys to it. */

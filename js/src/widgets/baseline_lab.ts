@@ -1,14 +1,14 @@
 /** BaselineLab: what a baseline is, what happens on the way from it, and how much the answer depends on it. */
 
 import type { Client, Frame, PanelModel, Params, Status, Values } from "../live/client";
+import { Latest, later } from "../live/latest";
 import { canonical } from "../live/messages";
 import { panel } from "../panel";
 import { h, listen, write } from "../ui/element";
 import { type Evidence, EvidenceLine } from "../ui/evidence";
-import { Notice } from "../ui/notice";
 import { percent } from "../ui/number";
 import type { Spot } from "../ui/pane";
-import { StatusLine } from "../ui/status";
+import { Standing } from "../ui/standing";
 import { segments } from "../ui/toolbar";
 import { watchVisible, watchWidth } from "../ui/visibility";
 import type { Prediction } from "./attribution/target";
@@ -37,7 +37,7 @@ const LOOK = Object.keys(USUAL) as (keyof Look)[];
 const ASKED: ReadonlySet<string> = new Set(["tab", "baselines", "source", "count", "fill"]);
 const FOLLOWED: readonly (keyof Values)[] = ["image", "target", "baseline", "seed"];
 const TOPICS = ["input", "baseline", "predictions", ...TABS] as const;
-const NO_GREETING_MS = 6000;
+const SAVE_MS = 150;
 const WORKING = ["waiting", "refining", "stale"];
 
 /** The part of the client that the view uses, so that a page without a kernel can stand in for it. */
@@ -49,8 +49,7 @@ export class BaselineLab {
   #stage = h("div", { class: "xw-stage" });
   #controls: Controls;
   #evidence = new EvidenceLine();
-  #status: StatusLine;
-  #notice = new Notice();
+  #standing: Standing;
   #rest = h("span", { class: "xw-title-rest" });
   #choice = segments({
     label: "Tab",
@@ -69,8 +68,8 @@ export class BaselineLab {
   #offs: (() => void)[] = [];
   #visible = false;
   #held = false;
-  #saving: ReturnType<typeof setTimeout> | null = null;
-  #waiting: ReturnType<typeof setTimeout> | null = null;
+  /** Told to the kernel when the hand is off the slider: nothing on the page waits for it. */
+  #save = new Latest(() => (this.#held ? this.#save.push() : this.model.save_changes()), later(SAVE_MS));
 
   constructor(
     private readonly client: ClientLike,
@@ -88,13 +87,17 @@ export class BaselineLab {
     this.#tabs = { path };
     this.#controls = new Controls(actions);
     this.#controls.canvas.attach(path.reference);
-    this.#status = new StatusLine(() => this.#feed.cancel());
+    this.#standing = new Standing(
+      root,
+      () => this.#feed.cancel(),
+      () => this.#ask(),
+    );
     this.#build();
     this.#wire();
     others.then(
       (made) => this.#complete(made(actions)),
       () =>
-        this.#notice.show(
+        this.#standing.notice.show(
           "Half a lab",
           "The tabs beside the path could not be loaded.",
           "Run the cell again.",
@@ -104,9 +107,9 @@ export class BaselineLab {
 
   dispose(): void {
     for (const off of this.#offs) off();
-    if (this.#waiting !== null) clearTimeout(this.#waiting);
-    if (this.#saving !== null) this.#flush();
-    this.#status.dispose();
+    this.#held = false;
+    this.#save.flush();
+    this.#standing.dispose();
     this.root.replaceChildren();
   }
 
@@ -149,9 +152,9 @@ export class BaselineLab {
       h("h3", { class: "xw-title" }, line, this.#rest),
       this.#choice.element,
     );
-    const foot = h("div", { class: "xw-foot" }, this.#evidence.element, this.#status.words);
-    this.#stage.append(this.#tabs.path!.element, this.#notice.element);
-    const main = h("div", { class: "xw-main" }, this.#status.line, this.#stage, foot);
+    const foot = h("div", { class: "xw-foot" }, this.#evidence.element, this.#standing.words);
+    this.#stage.append(this.#tabs.path!.element, this.#standing.notice.element);
+    const main = h("div", { class: "xw-main" }, this.#standing.line, this.#stage, foot);
     const side = this.#controls.element;
     const body = h("div", { class: "xw-bl-body" }, side, main);
     for (const part of [side, main]) this.#offs.push(watchWidth(part, () => this.#below(main)));
@@ -216,7 +219,6 @@ export class BaselineLab {
       }),
     );
     this.#controls.element.inert = true;
-    this.#waiting = setTimeout(() => this.#forsaken(), NO_GREETING_MS);
     this.#showTab();
     this.#showStatus(this.#feed.status);
   }
@@ -225,8 +227,7 @@ export class BaselineLab {
 
   #refresh(): void {
     if (!this.client.welcome) return;
-    if (this.#waiting !== null) clearTimeout(this.#waiting);
-    this.#waiting = null;
+    this.#standing.greeted();
     this.#controls.element.inert = false;
     // Too many maps for a page: nothing of this tab is recorded.
     for (const radio of this.#choice.element.querySelectorAll<HTMLElement>("[value=references]"))
@@ -278,6 +279,7 @@ export class BaselineLab {
 
   #arrived(topic: string, frame: Frame): void {
     this.#frames.set(topic, frame);
+    if (topic === this.#tab && this.#old) this.#standing.follows();
     if (topic === "ablation" && this.#tab === topic) this.#askMaps();
     this.#draw();
   }
@@ -330,46 +332,28 @@ export class BaselineLab {
   }
 
   /** What is on the screen is not what was wished last. */
-  #markOld(): void {
+  get #old(): boolean {
     const frame = this.#frame;
-    const old = frame !== undefined && canonical(frame.params) !== canonical(this.#wish);
-    this.root.toggleAttribute("data-outdated", old);
+    return frame !== undefined && canonical(frame.params) !== canonical(this.#wish);
+  }
+
+  #markOld(): void {
+    this.root.toggleAttribute("data-outdated", this.#old);
   }
 
   #showStatus(status: Status): void {
-    this.root.dataset.phase = status.phase;
-    this.root.dataset.ms = status.ms === null ? "" : String(Math.round(status.ms));
-    this.#status.show({ ...status, error: this.#error(status), bare: this.#frame === undefined });
+    const told = this.#standing.show(status, this.#error(status), this.#frame === undefined);
+    if (!told) this.#showEmpty();
     this.#markOld();
-    const { failure } = status;
-    if (status.phase === "error" && failure)
-      this.#notice.show(failure.type, failure.message, failure.hint, () => this.#ask());
-    else if (status.phase === "stale" && !this.#frame)
-      this.#notice.show(
-        "No answer yet",
-        "The kernel is busy or disconnected.",
-        "The pictures appear as soon as it answers.",
-      );
-    else this.#showEmpty();
   }
 
   #showEmpty(): void {
     if (["error", "stale"].includes(this.#feed.status.phase)) return;
     const { welcome } = this.client;
+    const { notice } = this.#standing;
     if (welcome?.images.length === 0)
-      this.#notice.show("No image yet", "A baseline is something to hold an image against.", "Add an image.");
-    else this.#notice.hide();
-  }
-
-  #forsaken(): void {
-    if (this.client.welcome) return;
-    this.root.dataset.phase = "stale";
-    this.#status.show({ phase: "stale", done: 0, error: null, ms: null, note: null, bare: true });
-    this.#notice.show(
-      "No kernel answers",
-      "The kernel that made this view is busy, or was restarted.",
-      "Run the cell again.",
-    );
+      notice.show("No image yet", "A baseline is something to hold an image against.", "Add an image.");
+    else notice.hide();
   }
 
   #previewed({ phase, failure }: Status): void {
@@ -402,22 +386,8 @@ export class BaselineLab {
 
   #set(changes: Partial<Look>): void {
     for (const [key, value] of Object.entries(changes)) this.model.set(key, value);
-    this.#save();
-  }
-
-  /** Told to the kernel when the hand is off the slider: nothing on the page waits for it. */
-  #save(): void {
-    if (this.#saving !== null) clearTimeout(this.#saving);
-    this.#saving = setTimeout(() => {
-      if (this.#held) this.#save();
-      else this.#flush();
-    }, 150);
-  }
-
-  #flush(): void {
-    if (this.#saving !== null) clearTimeout(this.#saving);
-    this.#saving = null;
-    this.model.save_changes();
+    this.#save.drop();
+    this.#save.push();
   }
 
   #keydown(event: KeyboardEvent): void {

@@ -256,9 +256,12 @@ export class ImageStrip {
         continue;
       }
       this.#expected += 1;
-      this.client.addImage(file.name || "pasted.png", await file.arrayBuffer());
+      const gone = this.client.addImage(file.name || "pasted.png", await file.arrayBuffer());
+      if (!gone) continue;
+      this.#expected -= 1;
+      refused.push(`${gone.message} ${gone.hint}`);
     }
-    if (refused.length > 0) this.#say(refused.join(" "), "fails");
+    if (refused.length > 0) this.#say([...new Set(refused)].join(" "), "fails");
     else if (this.#expected > 0)
       this.#say(this.#expected === 1 ? "Adding the image …" : `Adding ${this.#expected} images …`, "");
     if (this.#timer !== null) clearTimeout(this.#timer);
