@@ -28,12 +28,19 @@ export function panel<S extends View>(
       render({ model, el }: { model: PanelModel; el: HTMLElement }) {
         const view = make(client, client.steady(model), el, common);
         client.appeared();
-        // An Escape that meant nothing to the panel means: out of here.
-        const off = listen(el, "keydown", (event) => {
-          if (event.key === "Escape" && !event.defaultPrevented) leave(el);
-        });
+        const offs = [
+          // An Escape that meant nothing to the panel means: out of here.
+          listen(el, "keydown", (event) => {
+            if (event.key === "Escape" && !event.defaultPrevented) leave(el);
+          }),
+          // JupyterLab's keys are for whatever has the focus, unless that itself says no: an "m" that looks
+          // for a method would else turn the cell into text.
+          listen(el, "focusin", ({ target }) => {
+            (target as HTMLElement).dataset.lmSuppressShortcuts = "true";
+          }),
+        ];
         return () => {
-          off();
+          for (const off of offs) off();
           view.dispose();
           client.left();
           el.replaceChildren();

@@ -63,7 +63,7 @@ def test_the_selection_is_the_scenes(lab: xw.BaselineLab, seat: Page) -> None:
         ("tab", "paths", traitlets.TraitError),
         ("alpha", 1.5, traitlets.TraitError),
         ("count", 65, traitlets.TraitError),
-        ("baselines", [], traitlets.TraitError),
+        ("baselines", [], ParameterError),
         ("baselines", [{"name": "blak"}], ParameterError),
         ("baseline", "blak", ParameterError),
     ],
@@ -85,7 +85,7 @@ def test_an_unknown_trait_and_tab_are_errors(lab: xw.BaselineLab, model: xw.Mode
 
 
 def test_compared_baselines_are_put_into_one_form_and_each_once(lab: xw.BaselineLab) -> None:
-    lab.baselines = [{"name": "blur"}, {"name": "blur", "sigma": 10}, {"name": "black"}]
+    lab.baselines = [{"name": "blur"}, xw.baselines.Blur(sigma=10), "black"]
     assert lab.baselines == [{"name": "blur", "sigma": 10.0}, {"name": "black"}] == lab.panel.baselines
 
 

@@ -57,8 +57,8 @@ class LabPanel(Panel):
     tab = shown(traitlets.Enum(TABS, "path"), "which question is looked at")
     alpha = shown(traitlets.Float(0.5, min=0, max=1), "where on the path from the baseline to the image")
     baselines = shown(
-        traitlets.List(traitlets.Dict(), list(COMPARED), minlen=1, maxlen=lab_topics.MOST),
-        "the baselines that are compared",
+        traitlets.List(traitlets.Any(), list(COMPARED)),
+        "the baselines that are compared: names, baselines or what `to_json` gives",
     )
     source = shown(traitlets.Enum(lab_topics.SOURCES, "images"), "where references come from")
     count = shown(traitlets.Int(16, min=1, max=64), "at most so many references")
@@ -86,7 +86,11 @@ class LabPanel(Panel):
     @traitlets.validate("baselines")
     def _valid_baselines(self, proposal: Any) -> list[dict[str, Any]]:
         checked = [self.scene.checked_baseline(one) for one in proposal.value]
-        return list({canonical(one): one for one in checked if one}.values())
+        different = list({canonical(one): one for one in checked if one}.values())
+        if not 1 <= len(different) <= lab_topics.MOST:
+            hint = f"Give 1 to {lab_topics.MOST} different ones, such as ['black', 'blur']."
+            raise ParameterError(f"{len(different)} baselines cannot be compared.", hint)
+        return different
 
     def wish(self, tab: str | None = None) -> dict[str, Any]:
         """Return what a tab asks for now: the params of its topic."""

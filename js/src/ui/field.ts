@@ -31,6 +31,8 @@ export function field(text: FieldText, control: HTMLElement, aside?: HTMLElement
 /** Switch a control on or off without taking it away: what is gone would move its neighbours. */
 export function enable(control: Control<never> | Control<unknown>, on: boolean): void {
   control.element.toggleAttribute("data-off", !on);
+  if (on) control.element.removeAttribute("aria-disabled");
+  else control.element.setAttribute("aria-disabled", "true");
   for (const input of control.element.querySelectorAll<HTMLInputElement>("input, select, button"))
     input.disabled = !on;
 }

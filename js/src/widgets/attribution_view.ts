@@ -96,7 +96,6 @@ export class AttributionView {
     this.root.tabIndex = -1;
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Attribution");
-    this.root.dataset.lmSuppressShortcuts = "true";
     const head = h("div", { class: "xw-head" }, this.#title, this.#controls.view.element);
     const foot = h("div", { class: "xw-foot" }, this.#evidence.element, this.#standing.words);
     const stage = h("div", { class: "xw-stage" }, this.#panes.element, this.#standing.notice.element);

@@ -144,7 +144,6 @@ export class BaselineLab {
     this.root.tabIndex = -1;
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Baselines");
-    this.root.dataset.lmSuppressShortcuts = "true";
     const line = h("span", { class: "xw-title-line" }, h("b", {}, "Baselines"));
     const head = h(
       "div",

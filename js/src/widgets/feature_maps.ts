@@ -61,7 +61,6 @@ export class FeatureMaps {
         class: "xw-root xw-feature-maps",
         tabindex: -1,
         "aria-label": "Feature maps",
-        "data-lm-suppress-shortcuts": "true",
       },
       h(
         "header",

@@ -62,7 +62,6 @@ export class ImageStrip {
     root.tabIndex = -1;
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "Images");
-    root.dataset.lmSuppressShortcuts = "true";
     // What a page without a kernel does not hold has no switch in it.
     const absent: string[] = model.get("_absent") ?? [];
     for (const [name, label] of PANELS.filter(([name]) => !absent.includes(name))) {

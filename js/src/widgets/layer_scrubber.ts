@@ -101,7 +101,6 @@ export class LayerScrubber {
         class: "xw-root xw-layer-scrubber",
         tabindex: -1,
         "aria-label": "Layers of the network",
-        "data-lm-suppress-shortcuts": "true",
       },
       h("header", { class: "xw-ls-head" }, this.#play, title, search, line),
       h(

@@ -40,7 +40,6 @@ export class PredictionRows {
     root.tabIndex = -1;
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "Predictions");
-    root.dataset.lmSuppressShortcuts = "true";
     root.replaceChildren(h("div", { class: "xw-pr-head" }, this.#title, this.#message), this.#list);
     this.#wire();
   }

@@ -248,7 +248,6 @@ describe("the scrubber", () => {
     await open({ selection: { layer: "conv1" } });
     expect(root.tabIndex, "the rail is the stop of Tab").toBe(-1);
     expect(track().tabIndex).toBe(0);
-    expect(root.dataset.lmSuppressShortcuts).toBe("true");
     press(root, "ArrowRight");
     expect(name()).toBe("bn1");
     expect(press(root.querySelector("input")!, "ArrowRight").defaultPrevented).toBe(false);

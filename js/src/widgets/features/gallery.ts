@@ -42,7 +42,6 @@ export class Gallery {
     class: "xw-fm-list",
     role: "listbox",
     tabindex: 0,
-    "data-lm-suppress-shortcuts": "true",
   });
   #canvas = h("canvas", { role: "img" });
   #rings = {

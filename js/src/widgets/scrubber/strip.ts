@@ -36,7 +36,6 @@ export class Strip {
     tabindex: 0,
     "aria-label": "Layer",
     "aria-orientation": "horizontal",
-    "data-lm-suppress-shortcuts": "true",
   });
   #svg = document.createElementNS(SVG, "svg");
   #head = h("div", { class: "xw-ls-playhead" });
