@@ -58,9 +58,9 @@ def test_the_two_curves_lie_on_one_axis_and_meet_where_the_method_is_complete() 
 def test_the_saturated_range_is_shaded() -> None:
     chart = plots.PathChart()
     chart.show(path(Saturating(), 33))
-    np.testing.assert_allclose(chart._shade.x, [0.475, 0.475, 1, 1], atol=1e-3)
+    np.testing.assert_allclose(chart._shade.x, [0.45, 0.45, 1, 1], atol=1 / 512)
     np.testing.assert_allclose(chart._shade.y, [0, 1, 1, 0])
-    assert "saturated from α = 0.47" in chart.legend.value or "saturated from α = 0.48" in chart.legend.value
+    assert "saturated from α = 0.45 to 1.00" in chart.legend.value
 
 
 def test_nothing_is_drawn_before_the_ends_are_known() -> None:

@@ -112,19 +112,19 @@ class PathChart(Chart):
         _put(self._output, found.nodes, found.outputs - found.outputs[0])
         _put(self._sum, found.nodes, found.sums)
         _put(self._gap, [1.0, 1.0], [found.sums[-1], found.total])
-        start = found.saturated
-        corners = [] if start is None else [start, start, 1.0, 1.0]
+        start, end = found.saturated or (0.0, 0.0)
+        corners = [start, start, end, end] if found.saturated else []
         _put(self._shade, corners, [0.0, 1.0, 1.0, 0.0] if corners else [])
-        self.legend.value = _legend(_path_words(start, found.gap))
+        self.legend.value = _legend(_path_words(found.saturated, found.gap))
 
 
-def _path_words(saturated: float | None, gap: float | None) -> list[tuple[str, str, str]]:
+def _path_words(saturated: tuple[float, float] | None, gap: float | None) -> list[tuple[str, str, str]]:
     """Return the legend; always as many entries, so that nothing jumps when the figures come."""
-    start = "–" if saturated is None else f"{saturated:.2f}"
+    where = "nowhere" if saturated is None else "from α = {:.2f} to {:.2f}".format(*saturated)
     return [
         ("line", OUTPUT, "f(γ(α)) − f(x′), the model's output"),
         ("dashed", SUM, "attributions accumulated up to α"),
-        ("area", SHADE, f"saturated from α = {start} (within 5 % of the end)"),
+        ("area", SHADE, f"saturated {where} (changes by less than 10 %)"),
         ("bar", GAP, f"completeness gap {'–' if gap is None else percent(gap)}"),
     ]
 

@@ -22,8 +22,8 @@ from .problem import Floats, Problem, attribution
 from .registry import find
 
 NODES = tuple(2**k + 1 for k in range(1, 8))
-NEAR = 0.05
-"""The target has come to its end where it is within this share of the whole difference."""
+FLAT, LONG = 0.1, 0.25
+"""A part of the way is flat where f changes by this share of the whole at most; told of if it is so long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +80,20 @@ class Trajectory:
         return abs(float(self.sums[-1]) - self.total) / abs(self.total)
 
     @property
-    def saturated(self) -> float | None:
-        """The α from which on f is within 5 % of f(x) - f(x') of its end; None where that is 0.
+    def saturated(self) -> tuple[float, float] | None:
+        """The longest part of the way on which f changes by no more than a tenth of f(x) - f(x').
 
-        Between two nodes f is taken as linear.
+        None where it is shorter than a quarter of the way: on a straight line it has a tenth. Between two
+        nodes f is taken as linear; the ends are exact to 1/512.
         """
         if self.total is None or abs(self.total) < 1e-4:
             return None
-        return settles(self.nodes, np.abs(self.outputs - self.outputs[-1]) / abs(self.total), NEAR)
+        places = np.linspace(0, 1, 513)
+        outputs = np.interp(places, self.nodes, self.outputs)
+        most = FLAT * abs(self.total)
+        parts = [(i, i + alike(outputs[i:], most) - 1) for i in range(len(places))]
+        start, end = (float(places[i]) for i in max(parts, key=lambda part: part[1] - part[0]))
+        return (start, end) if end - start >= LONG else None
 
 
 def trajectory(problem: Problem, nodes: int = 33) -> Iterator[Step[Trajectory]]:
@@ -157,16 +163,10 @@ def at(nodes: Floats, maps: NDArray[Any], alpha: float) -> Floats:
     return np.asarray((1 - share) * maps[left].astype(np.float64) + share * maps[right])
 
 
-def settles(places: Floats, distances: Floats, near: float) -> float:
-    """Return the place from which on a polyline of distances stays at or below `near`."""
-    far = np.flatnonzero(distances > near)
-    if len(far) == 0:
-        return float(places[0])
-    if far[-1] == len(places) - 1:
-        return float(places[-1])
-    last, after = far[-1], far[-1] + 1
-    share = (distances[last] - near) / (distances[last] - distances[after])
-    return float(places[last] + share * (places[after] - places[last]))
+def alike(values: Floats, most: float) -> int:
+    """Return how many of the first values lie within `most` of each other."""
+    spread = np.maximum.accumulate(values) - np.minimum.accumulate(values)
+    return int(np.searchsorted(spread, most, side="right"))
 
 
 class Walk:

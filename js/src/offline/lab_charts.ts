@@ -89,15 +89,14 @@ export function pathOf({ arrays, meta }: Frame): Shown {
       width: 4,
       words: `completeness gap ${percent(meta.gap)}`,
     });
-  const from = meta.saturated;
-  const saturated = typeof from === "number" && from < 1;
-  const words = saturated ? `saturated from α = ${from.toFixed(2)} (within 5 % of the end)` : "";
+  const [from, to]: [number, number] = meta.saturated ?? [0, 0];
+  const words = `saturated from α = ${from.toFixed(2)} to ${to.toFixed(2)} (changes by less than 10 %)`;
   return {
     across: "α: from the baseline (0) to the image (1)",
     up: "f(γ(α)) − f(x′)",
     tick: (value) => value.toFixed(1),
     lines,
-    band: saturated ? { from, to: 1, words } : null,
+    band: to > from ? { from, to, words } : null,
   };
 }
 

@@ -68,6 +68,8 @@ export class BaselineLab {
   #offs: (() => void)[] = [];
   #visible = false;
   #held = false;
+  /** Something else is to be said. */
+  #told = false;
   /** Told to the kernel when the hand is off the slider: nothing on the page waits for it. */
   #save = new Latest(() => (this.#held ? this.#save.push() : this.model.save_changes()), later(SAVE_MS));
 
@@ -341,13 +343,13 @@ export class BaselineLab {
   }
 
   #showStatus(status: Status): void {
-    const told = this.#standing.show(status, this.#error(status), this.#frame === undefined);
-    if (!told) this.#showEmpty();
+    this.#told = this.#standing.show(status, this.#error(status), this.#frame === undefined);
+    this.#showEmpty();
     this.#markOld();
   }
 
   #showEmpty(): void {
-    if (["error", "stale"].includes(this.#feed.status.phase)) return;
+    if (this.#told) return;
     const { welcome } = this.client;
     const { notice } = this.#standing;
     if (welcome?.images.length === 0)

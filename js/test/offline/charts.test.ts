@@ -46,11 +46,11 @@ describe("the chart of the path", () => {
   });
 
   it("marks the gap and the saturated part where they are known", () => {
-    const shown = path({ gap: 0.031, total: 3, saturated: 0.8 });
+    const shown = path({ gap: 0.031, total: 3, saturated: [0.2, 0.8] });
     expect(shown.lines[2]).toMatchObject({ x: [1, 1], words: "completeness gap 3.1 %" });
     expect(shown.lines[2]!.y[1]).toBe(3);
-    expect(shown.band).toMatchObject({ from: 0.8, to: 1 });
-    expect(path({ gap: null, saturated: 1 })).toMatchObject({ band: null, lines: [{}, {}] });
+    expect(shown.band).toMatchObject({ from: 0.2, to: 0.8 });
+    expect(path({ gap: null, saturated: null })).toMatchObject({ band: null, lines: [{}, {}] });
   });
 });
 

@@ -279,8 +279,8 @@ describe("the path", () => {
     const figure = Number(/summed so far ([+−][\d.]+)/.exec(middle!)![1]!.replace("−", "-"));
     expect(figure).toBeCloseTo(sum, 1);
     expect(middle).toMatch(/^f 6 · /);
-    expect(one(at, ".xw-bl-path .xw-bl-note").textContent).toContain("Saturated from α 0.60 on");
-    expect(one(at, ".xw-bl-ticks").dataset.saturated).toBe("0.600");
+    expect(one(at, ".xw-bl-path .xw-bl-note").textContent).toContain("Saturated from α 0.60 to 0.90");
+    expect(one(at, ".xw-bl-ticks").dataset.saturated).toBe("0.600 0.900");
     expect(one(at, ".xw-bl-ticks").children).toHaveLength(5);
   });
 

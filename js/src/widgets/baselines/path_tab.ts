@@ -159,7 +159,7 @@ export class PathTab implements Tab {
     write(this.#start, known ? `baseline: f ${readable(outputs[0]!)}` : "baseline");
     write(this.#end, known ? `image: f ${readable(outputs.at(-1)!)}` : "image");
     write(this.#middle, `f ${readable(output)} · summed so far ${signed(sum)}${share}`);
-    write(this.#saturation, saturationWords(meta.saturated));
+    write(this.#saturation, saturationWords(meta));
     this.#describe(meta, at);
   }
 
@@ -177,10 +177,11 @@ export class PathTab implements Tab {
 
   /** Ticks where gradients were asked, and the range in which the output hardly moves any more. */
   #mark(walked: Walked | null): void {
-    const from = walked?.frame.meta.saturated;
-    const saturated = typeof from === "number" && from < 1;
-    attribute(this.#ticks, "data-saturated", saturated ? from.toFixed(3) : null);
-    this.#ticks.style.setProperty("--from", saturated ? String(from) : "1");
+    const part: [number, number] | null = walked?.frame.meta.saturated ?? null;
+    attribute(this.#ticks, "data-saturated", part?.map((end) => end.toFixed(3)).join(" ") ?? null);
+    const [from, to] = part ?? [1, 1];
+    this.#ticks.style.setProperty("--from", String(from));
+    this.#ticks.style.setProperty("--to", String(to));
     const places = [...(walked?.nodes ?? [])];
     if (this.#ticks.childElementCount === places.length) return;
     const tick = (node: number) => {
@@ -224,8 +225,15 @@ function walk(frame: Frame): Walked {
   };
 }
 
-function saturationWords(from: unknown): string {
-  if (typeof from !== "number") return "";
-  if (from >= 1) return "Not saturated: the output moves until the end.";
-  return `Saturated from α ${from.toFixed(2)} on: the output is within 5 % of its end, so gradients there say little.`;
+function saturationWords({
+  total,
+  saturated,
+}: {
+  total?: number | null;
+  saturated?: [number, number] | null;
+}): string {
+  if (typeof total !== "number") return "";
+  if (!saturated) return "Not saturated: the output keeps moving along the way.";
+  const [from, to] = saturated.map((end) => end.toFixed(2));
+  return `Saturated from α ${from} to ${to}: the output changes by less than 10 % there, so gradients say little.`;
 }

@@ -136,7 +136,7 @@ export class LabKernel extends FakeKernel {
         total,
         sum: 7.9,
         gap: total && 0.01,
-        saturated: total && 0.6,
+        saturated: total && [0.6, 0.9],
         blind: 0,
         evaluations: nodes.length,
         evidence,
