@@ -155,8 +155,8 @@ MENDS = [
     Mend(
         "a step whose wish was dropped is not shown",
         "xai_widgets/live/scheduler.py",
-        "            if not self.current(job):\n                return\n            if step is not None:",
-        "            if step is not None:",
+        "                    job.follower.step(0, step)\n                return\n",
+        "                    job.follower.step(0, step)\n",
         [f"{WORK}five_seconds"],
     ),
     Mend(

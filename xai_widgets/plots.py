@@ -23,7 +23,7 @@ OUTPUT, SUM, GAP, RANDOM, SHADE = "#5b9bd5", "#e0720c", "#d6336c", "#8a8f98", "#
 COLOURS = ("#3a7fd5", "#e0720c", "#2f9e5b", "#c2418f", "#1aa6b7", "#8a6fd1", "#7f8f1a", "#d6453d")
 """One a compared baseline; apart on white and on black, and for most colour-blind eyes."""
 HEIGHT = 230  # pixels
-MARGIN = {"top": 8, "bottom": 40, "left": 58, "right": 14}
+MARGIN = {"top": 8, "bottom": 46, "left": 58, "right": 14}
 
 
 def colour(number: int) -> str:
