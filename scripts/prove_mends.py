@@ -36,7 +36,7 @@ MENDS = [
         "xai_widgets/widgets/base.py",
         'self.comm.__dict__.pop("_reply_subshell_id", None)',
         "pass",
-        [f"{CELLS}scrubbing_goes_on_while_a_cell_sleeps", f"{CELLS}scrubbing_goes_on_while_a_cell_awaits"],
+        [f"{CELLS}scrubbing_goes_on_while_a_cell_sleeps"],
     ),
     Mend(
         "a comm of ipykernel 6 keeps no note of shells",
@@ -50,7 +50,10 @@ MENDS = [
         "js/src/live/client.ts",
         'this.#post({ type: "traits", client: this.id, values });',
         "",
-        [f"{CELLS}what_a_page_sets_arrives_though_traits_have_jammed"],
+        [
+            f"{CELLS}scrubbing_goes_on_while_a_cell_awaits",
+            f"{CELLS}what_a_page_sets_arrives_though_traits_have_jammed",
+        ],
     ),
     Mend(
         "a later view is given what is shown",
@@ -69,15 +72,18 @@ MENDS = [
     Mend(
         "maps are painted when they are seen",
         "js/src/draw/painter.ts",
-        "seen.observe(element);",
-        "",
+        "    for (const sized of [element, ...parts]) resize.observe(sized);\n"
+        "    const sight = new IntersectionObserver((entries) => this.#sighted(entries), "
+        '{ rootMargin: "200px" });\n    sight.observe(element);\n',
+        '    const sight = new IntersectionObserver(() => {}, { rootMargin: "200px" });\n'
+        "    this.#sighted;\n",
         [f"{CELLS}what_is_out_of_sight"],
     ),
     Mend(
         "scenes that nobody sees are freed",
         "xai_widgets/widgets/lifetime.py",
-        "    if not held:\n        return\n",
-        "    return\n",
+        "list(_unseen)[:-UNSEEN]",
+        "list(_unseen)[:0]",
         [f"{CELLS}thirty_runs"],
     ),
     Mend(
@@ -85,7 +91,7 @@ MENDS = [
         "js/src/live/hub.ts",
         "if (![...this.listeners].some(({ shown }) => shown)) this.cache.clear();",
         "",
-        [f"{CELLS}thirty_runs"],
+        [f"{CELLS}frames_are_let_go"],
     ),
     Mend(
         "one hub a session and page",

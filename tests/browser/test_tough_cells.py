@@ -59,7 +59,7 @@ def test_scrubbing_goes_on_while_a_cell_sleeps(desk: Notebook, tmp_path: Path) -
 
 
 def test_scrubbing_goes_on_while_a_cell_awaits_and_publishes(desk: Notebook, tmp_path: Path) -> None:
-    """Mend: `Panel._hear_everywhere`; else what the page sets of a panel never arrives again."""
+    """Mend: `Client.steady`; else what the page sets of a panel waits for what the cell publishes."""
     desk.show(EXPLORER)
     page = painted(desk)
     end = tmp_path / "end"
@@ -284,9 +284,28 @@ kept = dict(
 """
 
 
+def test_frames_are_let_go_when_nobody_looks(desk: Notebook) -> None:
+    """Mend: `Hub.left`; else the page keeps them as long as the kernel keeps the explorer."""
+    page = desk.show(f"{DEMO}\nheld = xw.explore(model, pictures, method='grad_cam')\nheld")
+    painted(desk)
+    kept = """async () => {
+      const kind = "application/vnd.jupyter.widget-view+json";
+      const manager = await xwPanel.content.rendermime.createRenderer(kind)._manager.promise;
+      const models = await Promise.all(Object.values(manager._models));
+      const hubs = models.map((model) => model[Symbol.for("xai_widgets.hub")]).filter(Boolean);
+      return hubs.reduce((bytes, hub) => bytes + hub.cache.bytes, 0);
+    }"""
+    assert page.evaluate(kept) > 100_000
+    desk.show("1")
+    page.wait_for_function(f"async () => await ({kept})() === 0", timeout=20_000)
+    desk.show("held")
+    scrub(desk)
+    assert desk.problems == []
+
+
 @pytest.mark.slow
 def test_thirty_runs_of_a_cell_leave_no_more_than_three(desk: Notebook) -> None:
-    """Mends: `lifetime.make_room` in the kernel, and `Hub.left` in the page, without which frames pile up."""
+    """Mend: `lifetime.make_room`; what it lets go in the kernel closes its models in the page."""
 
     def kept() -> dict[str, int]:
         desk.run(KEPT)
