@@ -159,10 +159,10 @@ MENDS = [
         [f"{WORK}five_seconds"],
     ),
     Mend(
-        "a step whose wish was dropped is not shown",
-        "xai_widgets/live/scheduler.py",
-        "                    job.follower.step(0, step)\n                return\n",
-        "                    job.follower.step(0, step)\n",
+        "what was cancelled is not gone on with",
+        "xai_widgets/live/session.py",
+        "self._scheduler.cancel(lambda other: other == key)",
+        "pass",
         [f"{WORK}five_seconds"],
     ),
     Mend(

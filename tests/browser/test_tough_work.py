@@ -37,8 +37,8 @@ explorer
 
 
 def test_five_seconds_a_step_and_the_page_stays_alive(desk: Notebook) -> None:
-    """Mends: `Session.goes_on`, by which a slow kernel is told from a lost one; `Scheduler._advance`
-    shows nothing of a step whose wish was dropped while it was made.
+    """Mends: `Session.goes_on`, by which a slow kernel is told from a lost one; `Session.cancel`, else the
+    work goes on behind the page's back.
     """
     desk.show(STEPS)
     page = painted(desk)
@@ -130,10 +130,13 @@ def test_after_any_messages_both_ways_scrubbing_goes_on(desk: Notebook) -> None:
     desk.show(EXPLORER)
     page = painted(desk)
     desk.run(
-        "ends, _receive = [], explorer.scene.receive\n"
+        "ends, raised, _receive = [], [], explorer.scene.receive\n"
         "def receive(message, buffers):\n"
-        "    if str(message['client']).startswith('end'): ends.append(message['client'])\n"
-        "    _receive(message, buffers)\n"
+        "    try:\n"
+        "        if str(message['client']).startswith('end'): ends.append(message['client'])\n"
+        "        _receive(message, buffers)\n"
+        "    except BaseException as error:\n"
+        "        raised.append(repr(error))\n"
         "explorer.scene.receive = receive"
     )
     desk.run(SPRAY)
@@ -173,8 +176,10 @@ def test_after_any_messages_both_ways_scrubbing_goes_on(desk: Notebook) -> None:
     )
     assert panels > 0
     eventually(lambda: desk.value("len(ends)") == panels)
+    assert desk.value("raised") == []
     # Whatever of it was a valid selection was followed: the explorer is where a person can put it again.
     desk.run("explorer.image, explorer.target, explorer.method, explorer.baseline = 0, None, 'grad_cam', {}")
     page.locator(".xw-thumb").first.click()
     scrub(desk)
     assert desk.value("[explorer.image, explorer.method]") == [5, "occlusion"]
+    assert desk.problems == []
