@@ -50,10 +50,7 @@ MENDS = [
         "js/src/live/client.ts",
         'this.#post({ type: "traits", client: this.id, values });',
         "",
-        [
-            f"{CELLS}scrubbing_goes_on_while_a_cell_awaits",
-            f"{CELLS}what_a_page_sets_arrives_though_traits_have_jammed",
-        ],
+        [f"{CELLS}what_a_page_sets_arrives_though_traits_have_jammed"],
     ),
     Mend(
         "a later view is given what is shown",
