@@ -84,13 +84,6 @@ MENDS = [
         [f"{CELLS}thirty_runs"],
     ),
     Mend(
-        "frames that nobody sees are freed",
-        "js/src/live/hub.ts",
-        "if (![...this.listeners].some(({ shown }) => shown)) this.cache.clear();",
-        "",
-        [f"{CELLS}frames_are_let_go"],
-    ),
-    Mend(
         "one hub a session and page",
         "js/src/live/hub.ts",
         "holder[KEY] ??= new Hub(channel);\n    return holder[KEY];",
@@ -156,13 +149,6 @@ MENDS = [
         [f"{WORK}five_seconds"],
     ),
     Mend(
-        "what was cancelled is not gone on with",
-        "xai_widgets/live/session.py",
-        "self._scheduler.cancel(lambda other: other == key)",
-        "pass",
-        [f"{WORK}five_seconds"],
-    ),
-    Mend(
         "a failure on the way is told",
         "xai_widgets/live/scheduler.py",
         "job.follower.failed(error)",
@@ -174,13 +160,6 @@ MENDS = [
         "js/src/live/hub.ts",
         "if (!isFromKernel(content)) return;",
         "if (!isFromKernel(content) && false) return;",
-        [f"{WORK}after_any_messages"],
-    ),
-    Mend(
-        "a view that fails keeps no other from drawing",
-        "js/src/live/tell.ts",
-        'console.error("[xai_widgets] a view failed:", error);',
-        "throw error;",
         [f"{WORK}after_any_messages"],
     ),
     Mend(

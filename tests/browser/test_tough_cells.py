@@ -285,7 +285,7 @@ kept = dict(
 
 
 def test_frames_are_let_go_when_nobody_looks(desk: Notebook) -> None:
-    """Mend: `Hub.left`; else the page keeps them as long as the kernel keeps the explorer."""
+    """The page does not keep them as long as the kernel keeps the explorer; with `Hub.left` out it passes."""
     page = desk.show(f"{DEMO}\nheld = xw.explore(model, pictures, method='grad_cam')\nheld")
     painted(desk)
     kept = """async () => {

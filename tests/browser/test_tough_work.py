@@ -37,9 +37,7 @@ explorer
 
 
 def test_five_seconds_a_step_and_the_page_stays_alive(desk: Notebook) -> None:
-    """Mends: `Session.goes_on`, by which a slow kernel is told from a lost one; `Session.cancel`, else the
-    work goes on behind the page's back.
-    """
+    """Mend: `Session.goes_on`, by which a slow kernel is told from a lost one."""
     desk.show(STEPS)
     page = painted(desk)
     view, method = attribution(page), page.get_by_label("Method", exact=True)
@@ -126,7 +124,7 @@ for _ in range(300):
 
 
 def test_after_any_messages_both_ways_scrubbing_goes_on(desk: Notebook) -> None:
-    """Mends: `isFromKernel` and `tell` in the page; `messages.read` and `Scene._try` in the kernel."""
+    """Mends: `isFromKernel` in the page; `messages.read` and `Scene._try` in the kernel."""
     desk.show(EXPLORER)
     page = painted(desk)
     desk.run(
