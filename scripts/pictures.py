@@ -42,6 +42,7 @@ explorer
 """
 FRAMES = 10
 FRAME_MS = 420
+GIF_WIDTH = 900
 
 
 def main() -> None:
@@ -62,7 +63,7 @@ def still(lab: Lab, browser: Browser, cell: str, selector: str, name: str, width
 
 def moving(lab: Lab, browser: Browser) -> None:
     """The demo's layers, one after the other."""
-    notebook = Notebook.open(lab, browser, [DEMO], width=980, height=2000)
+    notebook = Notebook.open(lab, browser, [DEMO], width=1330, height=2000)
     track = notebook.page.locator(".xw-ls-track")
     track.press("Home")
     frames = []
@@ -71,7 +72,9 @@ def moving(lab: Lab, browser: Browser) -> None:
         track.press("ArrowRight")
         settled(notebook)
         shown = notebook.page.locator(".xw-explorer").first.screenshot()
-        frames.append(Image.open(io.BytesIO(shown)).convert("P", palette=Image.Palette.ADAPTIVE))
+        picture = Image.open(io.BytesIO(shown)).convert("RGB")
+        picture.thumbnail((GIF_WIDTH, 2 * GIF_WIDTH), Image.Resampling.LANCZOS)
+        frames.append(picture.convert("P", palette=Image.Palette.ADAPTIVE))
     first, *others = frames
     first.save(
         DOCS / "scrubbing.gif", save_all=True, append_images=others, duration=FRAME_MS, loop=0, optimize=True
