@@ -107,7 +107,7 @@ class PathChart(Chart):
         """Show a path; no curves before its ends are known."""
         if found is None or found.total is None:
             self._empty()
-            self.legend.value = _legend(_path_words(None, None))
+            self.legend.value = _legend(_path_words("–", None))
             return
         _put(self._output, found.nodes, found.outputs - found.outputs[0])
         _put(self._sum, found.nodes, found.sums)
@@ -115,16 +115,16 @@ class PathChart(Chart):
         start, end = found.saturated or (0.0, 0.0)
         corners = [start, start, end, end] if found.saturated else []
         _put(self._shade, corners, [0.0, 1.0, 1.0, 0.0] if corners else [])
-        self.legend.value = _legend(_path_words(found.saturated, found.gap))
+        where = f"from α = {start:.2f} to {end:.2f}" if found.saturated else "nowhere"
+        self.legend.value = _legend(_path_words(where, found.gap))
 
 
-def _path_words(saturated: tuple[float, float] | None, gap: float | None) -> list[tuple[str, str, str]]:
+def _path_words(saturated: str, gap: float | None) -> list[tuple[str, str, str]]:
     """Return the legend; always as many entries, so that nothing jumps when the figures come."""
-    where = "nowhere" if saturated is None else "from α = {:.2f} to {:.2f}".format(*saturated)
     return [
         ("line", OUTPUT, "f(γ(α)) − f(x′), the model's output"),
         ("dashed", SUM, "attributions accumulated up to α"),
-        ("area", SHADE, f"saturated {where} (changes by less than 10 %)"),
+        ("area", SHADE, f"saturated {saturated} (changes by less than 10 %)"),
         ("bar", GAP, f"completeness gap {'–' if gap is None else percent(gap)}"),
     ]
 

@@ -19,9 +19,6 @@ from ..anytime import Step
 
 _log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.01
-"""How often waiting jobs are asked whether they are ready, where nobody wakes the scheduler."""
-
 
 class Follower(Protocol):
     """Who is told how a job goes. Called on the worker thread."""
@@ -46,7 +43,7 @@ class Job:
         follower: is told how it goes.
         ahead: nobody asked for it yet: it runs while nothing else is to be done.
         ready: whether the next step may be made now (an ahead job waits for the browser to catch up). It is
-            asked again when the scheduler is woken, and every now and then.
+            asked again when the scheduler is woken.
     """
 
     key: Hashable
@@ -128,8 +125,7 @@ class Scheduler:
         with self._changed:
             self._running = None
             self._changed.notify_all()
-            while not (self._stopped or self._dropped or self._next()):
-                self._changed.wait(LOOK_SECONDS if self._jobs else None)
+            self._changed.wait_for(lambda: self._stopped or self._dropped or self._next() is not None)
             dropped, self._dropped = self._dropped, []
             job = self._running = self._next()
         for old in dropped:

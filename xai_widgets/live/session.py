@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from threading import RLock
+from threading import RLock, Timer
 from typing import Any
 
 from ..anytime import Step
@@ -285,8 +285,11 @@ class Session:
     def _put(self, line: _Line, message: ToBrowser, buffers: list[bytes]) -> None:
         if message["type"] == "frame":
             line.flying += 1
-            if message["step"]["index"] == 0:
+            if message["step"]["index"] == 0 and not message["step"]["final"]:
                 line.breath = time.monotonic() + BREATH_SECONDS
+                alarm = Timer(BREATH_SECONDS, self._scheduler.wake)
+                alarm.daemon = True
+                alarm.start()
         self.tell(message, buffers)
 
     def _line(self, client: str, topic: str) -> _Line:

@@ -32,7 +32,7 @@ export interface Shown {
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 230;
-const MARGIN = { top: 8, bottom: 40, left: 58, right: 14 };
+const MARGIN = { top: 8, bottom: 46, left: 58, right: 14 };
 const SHADE = "#9aa3ad";
 
 export class Chart {
