@@ -197,10 +197,8 @@ def main() -> int:
 
 def copied(tree: Path) -> Path:
     """Copy what git knows and what is built."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True
-    )
-    for name in listed.stdout.decode().split():
+    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True)
+    for name in listed.splitlines():
         if (ROOT / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
@@ -236,20 +234,9 @@ def built(tree: Path, mend: Mend) -> None:
 def failure(tree: Path, test: str) -> str:
     """Return the first failure of the tests whose names begin so, "" where all passed."""
     file, _, name = test.partition("::")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "--no-cov",
-        "-p",
-        "no:cacheprovider",
-        file,
-        "-k",
-        "",
-    ]
-    command[-1] = " and ".join(re.findall(r"\w+", name))
+    words = " and ".join(re.findall(r"\w+", name))
+    options = ["-x", "-q", "--no-cov", "-p", "no:cacheprovider", "-k", words]
+    command = [sys.executable, "-m", "pytest", *options, file]
     ran = subprocess.run(command, cwd=tree, capture_output=True, text=True)
     if ran.returncode == 0:
         return ""
