@@ -57,13 +57,14 @@ def channels_of(module: nn.Module) -> int:
 def fingerprint(module: nn.Module, *more: Tensor | None) -> str:
     """Return a short hash of the shapes and of a few values of every weight, and of some tensors more."""
     digest = hashlib.blake2b(digest_size=8)
-    few = [torch.empty(0, dtype=torch.float64)]
+    few = []
     with torch.no_grad():
         for name, weight in [*module.state_dict().items(), *((str(i), t) for i, t in enumerate(more))]:
             if isinstance(weight, Tensor):
                 digest.update(f"{name}{tuple(weight.shape)}{weight.dtype}".encode())
-                few.append(weight.flatten()[:: max(1, weight.numel() // 8)][:16].double())
+                few.append(weight.view(-1) if weight.is_contiguous() else weight.flatten())
+        few = [values[:: max(1, len(values) // 8)] for values in few]
         # One transfer for each device, not one for each weight.
         for device in sorted({str(values.device) for values in few}):
-            digest.update(torch.cat([v for v in few if str(v.device) == device]).cpu().numpy().tobytes())
+            digest.update(torch.cat([v for v in few if str(v.device) == device]).double().cpu().numpy().tobytes())
     return digest.hexdigest()
