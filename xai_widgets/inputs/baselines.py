@@ -142,14 +142,19 @@ class Blur(Baseline):
 
     def apply(self, pixels: Tensor) -> Tensor:
         """Return the blurred picture; the kernel reaches 3 σ."""
+        down, across = (self._weights(size).to(pixels) for size in pixels.shape[-2:])
+        return (down @ pixels @ across.T).clamp(0, 1)
+
+    def _weights(self, size: int) -> Tensor:
+        """Return what each of so many pixels in a row takes of each; beyond the ends stands the last one.
+
+        A matrix, as a convolution so wide takes ten times as long.
+        """
         radius = math.ceil(3 * self.sigma)
         kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=torch.float64) / self.sigma) ** 2)
-        kernel = (kernel / kernel.sum()).to(pixels)
-        channels = pixels.shape[1]
-        across = kernel.reshape(1, 1, 1, -1).repeat(channels, 1, 1, 1)
-        wide = F.conv2d(F.pad(pixels, (radius, radius, 0, 0), "replicate"), across, groups=channels)
-        tall = F.pad(wide, (0, 0, radius, radius), "replicate")
-        return F.conv2d(tall, across.transpose(2, 3), groups=channels).clamp(0, 1)
+        taken = (torch.arange(size)[:, None] + torch.arange(-radius, radius + 1)).clamp(0, size - 1)
+        weights = torch.zeros(size, size, dtype=torch.float64)
+        return weights.scatter_add_(1, taken, (kernel / kernel.sum()).expand(size, -1))
 
     @property
     def label(self) -> str:
