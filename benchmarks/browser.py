@@ -63,7 +63,8 @@ def _forget(stage: Stage) -> None:
 def _rest(stage: Stage) -> None:
     """Drop the refinement that runs, so that the next wish finds nothing to wait for."""
     stage.page.keyboard.press("Escape")
-    _forget(stage)
+    _unsee(stage)
+    stage.notebook.run("kernel.idle()")
 
 
 def _turns(stage: Stage, counts: Counts, subjects: Mapping[str, Subject], slow: bool = False) -> Times:
