@@ -60,11 +60,17 @@ def _forget(stage: Stage) -> None:
     stage.notebook.run("kernel.forget()")
 
 
+def _unexplain(stage: Stage) -> None:
+    """Take from the page and from the kernel what was explained; a refinement that runs goes on."""
+    _unsee(stage)
+    stage.notebook.run("kernel.unexplain()")
+
+
 def _rest(stage: Stage) -> None:
     """Drop the refinement that runs, so that the next wish finds nothing to wait for."""
     stage.page.keyboard.press("Escape")
-    _unsee(stage)
     stage.notebook.run("kernel.idle()")
+    _unexplain(stage)
 
 
 def _turns(stage: Stage, counts: Counts, subjects: Mapping[str, Subject], slow: bool = False) -> Times:
@@ -97,7 +103,7 @@ def _layers(stage: Stage, counts: Counts) -> list[Row]:
 
 
 def _baselines(stage: Stage, counts: Counts) -> list[Row]:
-    first = {"first": replace(BASELINE, before=_rest), "busy": replace(BASELINE, before=_unsee)}
+    first = {"first": replace(BASELINE, before=_rest), "busy": replace(BASELINE, before=_unexplain)}
     final = {"final": replace(BASELINE, before=_forget, state="final")}
     slow = final | {one: peer(one, "baseline") for one in PEERS}
     found: Times = {name: [] for name in (*first, *slow)}

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 import xai_widgets as xw
 from xai_widgets.inputs.samples import draw
 from xai_widgets.live.scheduler import worker
+from xai_widgets.widgets.scene import _explained
 
 SIDE = 227
 INCHES = (4, 4)  # at 100 dots an inch: smaller than matplotlib's usual figure, about as large as our picture
@@ -137,6 +138,11 @@ def forget() -> None:
     """Forget what was recorded and explained."""
     idle()
     explorer().scene._forget()
+
+
+def unexplain() -> None:
+    """Forget what was explained; pixels and layers stay known, as they do while a person moves a slider."""
+    _explained.drop_where(lambda key: True)
 
 
 # -- peers --------------------------------------------------------------------------------------------
