@@ -11,11 +11,26 @@ from hypothesis import strategies as st
 from tests.model import nets
 from xai_widgets.errors import ParameterError, UnknownClassError, UnknownLayerError
 from xai_widgets.model.handle import Model
-from xai_widgets.model.targets import Channel, ClassTarget, Margin, Neuron, Target, from_json, resolve
+from xai_widgets.model.targets import (
+    Channel,
+    ClassTarget,
+    Margin,
+    Neuron,
+    Position,
+    Region,
+    Target,
+    Top,
+    from_json,
+    resolve,
+)
 
 INPUTS = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 index = st.integers(0, 999)
+boxes = st.tuples(*[st.floats(0, 0.45), st.floats(0, 0.45), st.floats(0.5, 1), st.floats(0.5, 1)])
 TARGETS = st.one_of(
+    st.builds(Top, index),
+    st.builds(Position, st.text(), st.tuples(index, index)),
+    st.builds(Region, st.text(), index, boxes),
     st.builds(ClassTarget, index),
     st.builds(Margin, index, index),
     st.builds(Neuron, st.text(), index, st.none() | st.tuples(index, index)),
@@ -38,7 +53,13 @@ def test_json_and_back(target: Target) -> None:
     "wrong",
     [
         {},
-        {"kind": "region"},
+        {"kind": "area"},
+        {"kind": "region", "layer": "1", "channel": 0},
+        {"kind": "region", "layer": "1", "channel": 0, "box": [0.5, 0, 0.2, 1]},
+        {"kind": "region", "layer": "1", "channel": 0, "box": [0, 0, 1]},
+        {"kind": "position", "layer": "1"},
+        {"kind": "position", "layer": "1", "position": None},
+        {"kind": "top", "count": "many"},
         {"kind": "class"},
         {"kind": "class", "index": "cat"},
         {"kind": "class", "index": 1.5},
@@ -115,3 +136,26 @@ def test_a_class_beyond_the_outputs_is_refused_without_names_too() -> None:
         model.gradients(INPUTS, ClassTarget(7))
     with pytest.raises(UnknownClassError, match="0 to 4"):
         resolve(7, Model(nets.plain_cnn()), INPUTS)
+
+
+def test_together_at_a_place_and_within_a_box() -> None:
+    logits = torch.tensor([[1.0, 4.0, 9.0], [2.0, 3.0, 5.0]])
+    assert Top(2).of(logits, {}).tolist() == [13, 8]
+    with pytest.raises(ParameterError, match="3 outputs"):
+        Top(4).of(logits, {})
+    maps = torch.arange(2 * 2 * 4 * 4, dtype=torch.float32).view(2, 2, 4, 4)
+    found = Position("a", (1, 2)).of(logits, {"a": maps})
+    torch.testing.assert_close(found, maps[:, :, 1, 2].norm(dim=1))
+    with pytest.raises(ParameterError, match="4 × 4"):
+        Position("a", (4, 0)).of(logits, {"a": maps})
+    found = Region("a", 1, (0.5, 0.0, 1.0, 0.5)).of(logits, {"a": maps})
+    torch.testing.assert_close(found, maps[:, 1, :2, 2:].mean(dim=(1, 2)))
+    # A box that is smaller than a cell still has the cell it lies in.
+    found = Region("a", 0, (0.3, 0.3, 0.31, 0.31)).of(logits, {"a": maps})
+    torch.testing.assert_close(found, maps[:, 0, 1, 1])
+
+
+def test_more_outputs_than_there_are(model: Model) -> None:
+    with pytest.raises(ParameterError, match="5 outputs"):
+        resolve(Top(6), model, INPUTS)
+    assert resolve({"kind": "top", "count": 5}, model, INPUTS) == Top(5)

@@ -4,6 +4,7 @@ The functions here take a plain module and inputs of its own dtype and device; `
 errors and dtypes around them.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,10 @@ from xai_widgets.model.layers import Layer, LayerTree, as_maps, view_of
 from xai_widgets.model.layout import gradient
 from xai_widgets.model.outputs import find_logits, first_tensor, with_tensor
 from xai_widgets.model.receptive_field import ReceptiveFields
+from xai_widgets.model.rules import Rules
+
+SAME = 1e-4
+"""Gradients that differ by less, as a share of the largest, are taken as equal."""
 
 # From the network's output and the activations of named layers, as maps, to one scalar an image.
 Scalar = Callable[[Tensor, dict[str, Tensor]], Tensor]
@@ -69,6 +74,18 @@ def input_gradients(
         return values, gradient(values, leaf)
 
 
+def ruled_gradients(
+    module: nn.Module, inputs: Tensor, scalar: Scalar, layer: Layer | None, rules: Rules
+) -> tuple[Tensor, ...]:
+    """Return scalars and input gradients under rules; then what the rules kept, and the gradients by that."""
+    with untouched(module, gradients=True), _Catch(module, [layer] if layer else [], cut=False) as caught:
+        leaf = inputs.detach().clone().requires_grad_()
+        with rules, watched(module, lambda name, child, output: rules.left(name)):
+            values = scalar(find_logits(module(leaf.clone()), len(inputs)), caught.maps())
+        found = torch.autograd.grad(values.sum(), [leaf, *rules.kept], materialize_grads=True)
+        return values, found[0], *rules.kept, *found[1:]
+
+
 def activation_gradients(
     module: nn.Module, inputs: Tensor, scalar: Scalar, layer: Layer, other: Layer | None
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,13 +102,37 @@ def activation_gradients(
         return values, activation, gradient(values, activation, reaches=False)
 
 
+def replaced(
+    module: nn.Module,
+    inputs: Tensor,
+    scalar: Scalar,
+    layer: Layer,
+    other: Layer | None,
+    activation: Tensor,
+    gradients: bool,
+) -> tuple[Tensor, ...]:
+    """Return the scalars when a layer gives another activation, and their gradients by it if wanted."""
+    wanted = [layer] if other is None or other.name == layer.name else [layer, other]
+    with untouched(module, gradients=gradients), _Catch(module, wanted, True, activation) as caught:
+        values = scalar(find_logits(module(inputs), len(inputs)), caught.maps())
+        if not gradients:
+            return (values,)
+        leaf = caught.tensors[layer.name]
+        if not values.requires_grad:
+            return values, torch.zeros_like(leaf)
+        return values, gradient(values, leaf, reaches=False)
+
+
 class _Catch:
     """Catch the outputs of a few layers; the network goes on with copies, so they stay intact.
 
-    With `cut`, the first layer's output is made the leaf of a new graph.
+    With `cut`, the first layer's output, or `value` in its place, is made the leaf of a new graph.
     """
 
-    def __init__(self, module: nn.Module, layers: list[Layer], cut: bool) -> None:
+    def __init__(
+        self, module: nn.Module, layers: list[Layer], cut: bool, value: Tensor | None = None
+    ) -> None:
+        self._value = value
         self.layers = {layer.name: layer for layer in layers}
         self.tensors: dict[str, Tensor] = {}
         self._leaf = layers[0].name if cut else None
@@ -101,7 +142,11 @@ class _Catch:
         tensor = first_tensor(output) if name in self.layers else None
         if tensor is None:
             return None
-        kept = tensor.detach().clone().requires_grad_() if name == self._leaf else tensor.clone()
+        if name == self._leaf:
+            value = tensor if self._value is None else self._value.to(tensor)
+            kept = value.detach().clone().requires_grad_(torch.is_grad_enabled())
+        else:
+            kept = tensor.clone()
         self.tensors[name] = kept
         return with_tensor(output, tensor, kept.clone())
 
@@ -150,7 +195,10 @@ def trace(module: nn.Module, inputs: Tensor) -> LayerTree:
         layers.append(layer)
         grid = layer if layer.grid and layer.view == "maps" else grid
     shares = _carries(module, inputs[:1], layers)
-    return LayerTree(tuple(replace(layer, carries=shares.get(layer.name, 0.0)) for layer in layers))
+    known = [
+        replace(one, carries=share, averaged=same) for one in layers for share, same in [shares[one.name]]
+    ]
+    return LayerTree(tuple(known), frozenset(fields.functions))
 
 
 def _calls(module: nn.Module, batch: Tensor, fields: ReceptiveFields) -> list[_Call]:
@@ -200,10 +248,13 @@ def _layer(
     )
 
 
-def _carries(module: nn.Module, inputs: Tensor, layers: Iterable[Layer]) -> dict[str, float]:
+Carried = defaultdict[str, tuple[float, bool]]
+
+
+def _carries(module: nn.Module, inputs: Tensor, layers: Iterable[Layer]) -> Carried:
     wanted = [layer for layer in layers if layer.grid is not None and layer.same_as is None]
     shares = _shares(module, inputs, wanted, {})
-    if any(shares.values()):
+    if any(share for share, _ in shares.values()):
         return shares
     # Some networks start with a last layer of zeros (torchvision's ViT): then it is asked what would be.
     noise = torch.Generator().manual_seed(0)
@@ -215,10 +266,9 @@ def _carries(module: nn.Module, inputs: Tensor, layers: Iterable[Layer]) -> dict
     return _shares(module, inputs, wanted, filled) if filled else shares
 
 
-def _shares(
-    module: nn.Module, inputs: Tensor, wanted: list[Layer], weights: dict[str, Tensor]
-) -> dict[str, float]:
-    """Return the share of positions with a gradient in each layer, with some weights replaced meanwhile."""
+def _shares(module: nn.Module, inputs: Tensor, wanted: list[Layer], weights: dict[str, Tensor]) -> Carried:
+    """Return `carries` and `averaged` of each layer, with some weights replaced meanwhile."""
+    found: Carried = defaultdict(lambda: (0.0, False))
     with untouched(module, gradients=True), _Catch(module, wanted, cut=False) as caught:
         leaf = inputs.detach().clone().requires_grad_()
         output = (
@@ -226,13 +276,18 @@ def _shares(
         )
         logits = find_logits(output, 1)
         if not logits.requires_grad:
-            return {}
+            return found
         kept = [name for name, tensor in caught.tensors.items() if tensor.requires_grad]
         if not kept:
-            return {}
+            return found
         gradients = torch.autograd.grad(
             logits[0].max(), [caught.tensors[name] for name in kept], materialize_grads=True
         )
-    pairs = zip(kept, gradients, strict=True)
-    there = {name: (as_maps(gradient, caught.layers[name]) != 0).any(dim=1) for name, gradient in pairs}
-    return {name: float(positions.float().mean()) for name, positions in there.items()}
+    for name, gradient_ in zip(kept, gradients, strict=True):
+        slopes = as_maps(gradient_, caught.layers[name])
+        spread = (slopes - slopes[:, :, :1, :1]).abs().max()
+        found[name] = (
+            float((slopes != 0).any(dim=1).float().mean()),
+            bool(slopes.any()) and bool(spread <= SAME * slopes.abs().max()),
+        )
+    return found

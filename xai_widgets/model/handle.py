@@ -1,16 +1,24 @@
 """Model: the network, its preprocessing, classes and device behind one call."""
 
+import copy
 import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, TypeVar
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from xai_widgets.errors import InputError, ModelError, UnknownClassError, XaiWidgetsError
+from xai_widgets.errors import (
+    InputError,
+    ModelError,
+    NotValidError,
+    UnknownClassError,
+    XaiWidgetsError,
+)
 from xai_widgets.model import activations
 from xai_widgets.model.batches import Pace, in_batches, is_out_of_memory
 from xai_widgets.model.classes import class_names, index_of
@@ -21,11 +29,13 @@ from xai_widgets.model.layout import Layout
 from xai_widgets.model.network import channels_of, fingerprint, on_device, unwrapped
 from xai_widgets.model.outputs import check_finite, find_logits
 from xai_widgets.model.preprocess import Preprocess
+from xai_widgets.model.rules import Rules
 from xai_widgets.model.targets import Target
 from xai_widgets.model.twin import Twin
 
 T = TypeVar("T")
-FORWARD, GRADIENTS, LOGITS = "forward passes", "gradients", "logits"
+FORWARD, GRADIENTS, LOGITS, RULED = "forward passes", "gradients", "logits", "gradients by rules"
+_EXACT = (LOGITS, RULED)  # never in half precision
 _SIZES = (224, 32, 28, 64, 96, 128, 160, 227, 256, 299, 384)
 
 
@@ -212,6 +222,21 @@ class Model:
                 self._trees[key] = self._call(lambda x: activations.trace(self._twin.current(), x), inputs)
             return self._trees[key]
 
+    def methods(self, inputs: Tensor | None = None) -> dict[str, str | None]:
+        """Return every method by name: None where it fits this network, else the reason why it does not.
+
+        Args:
+            inputs: what to try it on; a grey picture where nothing is given and nothing was seen yet.
+        """
+        if inputs is None and self._trees:
+            inputs = torch.zeros(1, *next(iter(self._trees)))
+        if inputs is None:
+            inputs = self.normalise(self.pixels(Image.new("RGB", (256, 256), "#808080")))
+        tree = self.layers(inputs)
+        # The methods stand above the model: they are looked up when somebody asks for them.
+        known = import_module("xai_widgets.explain.registry").METHODS
+        return {name: method.valid(self, tree) for name, method in known.items()}
+
     def record(self, inputs: Tensor) -> dict[str, Tensor]:
         """Return the activation `(1, *shape)` of the first image in every layer that can be looked at.
 
@@ -254,6 +279,27 @@ class Model:
         )
         return values, found
 
+    def ruled_gradients(
+        self, inputs: Tensor, target: Target, rules: Callable[[], Rules]
+    ) -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:
+        """Return scalars and gradients as `gradients` does, under rules of differentiation.
+
+        Beside them come the tensors that the rules kept on the way, and the gradients by these.
+
+        Args:
+            inputs: `(n, c, h, w)`.
+            target: the explained scalar.
+            rules: makes the rules, anew for each run.
+        """
+        layer = self.layers(inputs)[target.layer] if target.layer else None
+
+        def work(batch: Tensor) -> tuple[Tensor, ...]:
+            return activations.ruled_gradients(self._twin.current(), batch, target.of, layer, rules())
+
+        values, found, *kept = self._run(work, inputs, RULED)
+        half = len(kept) // 2
+        return values, found, kept[:half], kept[half:]
+
     def layer_gradients(self, inputs: Tensor, target: Target, layer: str) -> tuple[Tensor, Tensor, Tensor]:
         """Return the scalars `(n,)`, the activation of a layer and the scalars' gradient with respect to it.
 
@@ -267,6 +313,53 @@ class Model:
             f"{GRADIENTS} of {layer}",
         )
         return values, activation, gradient
+
+    def at_layer(
+        self, inputs: Tensor, target: Target, layer: str, activation: Tensor, gradients: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the scalars `(m,)` when a layer gives other activations for one image, and their gradients.
+
+        Args:
+            inputs: the image, `(1, c, h, w)`.
+            target: the explained scalar.
+            layer: name of the layer.
+            activation: what it gives instead, in its own shape, `(m, *shape)`.
+            gradients: whether gradients `(m, *shape)` by the activation are wanted too.
+        """
+        tree = self.layers(inputs)
+        wanted, other = tree[layer], tree[target.layer] if target.layer else None
+
+        def run(ready: Tensor) -> tuple[Tensor, ...]:
+            def work(values: Tensor) -> tuple[Tensor, ...]:
+                images = ready.expand(len(values), -1, -1, -1)
+                net = self._twin.current()
+                found = activations.replaced(net, images, target.of, wanted, other, values, gradients)
+                return tuple(activations.plain(part) for part in found)
+
+            self._know_batches(torch.cat([ready, ready]))
+            found, self.batch_limit = in_batches(work, activation.to(ready), self.batch_limit)
+            return found
+
+        with lock_of(self.module):
+            values, *slopes = self._call(run, inputs)
+        check_finite(values, "outputs")
+        return values, slopes[0] if slopes else None
+
+    def scalar_module(self, target: Target) -> nn.Module:
+        """Return a copy of the network that gives the explained scalar `(n,)`, to hook and change at will.
+
+        Activations work out of place in it, as the hooks of other libraries want.
+
+        Raises:
+            NotValidError: the target lies within the network.
+        """
+        if target.layer is not None:
+            raise NotValidError(f"{target.label(self)} lies inside the network.", "Take a class or a margin.")
+        net = copy.deepcopy(self._twin.current())
+        for child in net.modules():
+            if isinstance(getattr(child, "inplace", None), bool):
+                setattr(child, "inplace", False)  # noqa: B010
+        return _Scalar(net, target)
 
     def at_once(self, inputs: Tensor, counted: str, most: int) -> int:
         """Return how many images like these a step of 50 to 100 ms may take, at least one.
@@ -309,15 +402,13 @@ class Model:
         """Run work in batches that fit; the results come back detached, in float32, on the CPU."""
 
         def plain(batch: Tensor) -> tuple[Tensor, ...]:
-            found = self._layout.run(work, batch, kind != LOGITS)
+            found = self._layout.run(work, batch, kind not in _EXACT)
             check_finite(found[0], "outputs")
             check_finite(found[-1], "gradients")
             return found
 
         def run(ready: Tensor) -> tuple[Tensor, ...]:
-            if len(ready) > 1 and self._batches is None:
-                self._batches = self._takes_batches(ready)
-                self.batch_limit = self.batch_limit if self._batches else 1
+            self._know_batches(ready)
             start = time.perf_counter()
             try:
                 found, self.batch_limit = in_batches(plain, self._layout.of(ready), self.batch_limit)
@@ -344,6 +435,11 @@ class Model:
             raise
         except Exception as error:
             raise explained(error, self._twin.current(), ready) from error
+
+    def _know_batches(self, ready: Tensor) -> None:
+        if len(ready) > 1 and self._batches is None:
+            self._batches = self._takes_batches(ready)
+            self.batch_limit = self.batch_limit if self._batches else 1
 
     def _takes_batches(self, ready: Tensor) -> bool:
         """Whether a batch gives each image what it gets alone; statistics over the batch would mix them."""
@@ -376,6 +472,15 @@ class Model:
             self.logits(self.normalise(self._preprocess.pixels(picture, self.channels)))  # raises the reason
             raise ModelError("The network takes no picture size.", "Give preprocess its transforms.")
         return self.input_size
+
+
+class _Scalar(nn.Module):
+    def __init__(self, net: nn.Module, target: Target) -> None:
+        super().__init__()
+        self.net, self.target = net, target
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.target.of(find_logits(self.net(inputs), len(inputs)), {})
 
 
 def _probabilities(outputs: Tensor) -> Tensor:

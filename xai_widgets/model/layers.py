@@ -35,6 +35,7 @@ class Layer:
         class_tokens: number of leading tokens that lie on no place of the grid.
         same_as: the layer whose values this one merely passes on, such as the last layer of a sequence.
         carries: share of the positions whose activation has a gradient to the predicted class.
+        averaged: whether that gradient is the same at all positions, as below a classifier on means.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Layer:
     class_tokens: int = 0
     same_as: str | None = None
     carries: float = 0.0
+    averaged: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -65,9 +67,14 @@ class LayerTree(Sequence[Layer]):
     """The layers of a network in the order in which they ran, found by place or by name.
 
     `tree["layer4"]` raises UnknownLayerError with the closest names where there is no such layer.
+
+    Attributes:
+        layers: in that order.
+        functions: plain names of the PyTorch functions that ran, such as "relu" and "softmax".
     """
 
     layers: tuple[Layer, ...]
+    functions: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

@@ -66,5 +66,7 @@ def fingerprint(module: nn.Module, *more: Tensor | None) -> str:
         few = [values[:: max(1, len(values) // 8)] for values in few]
         # One transfer for each device, not one for each weight.
         for device in sorted({str(values.device) for values in few}):
-            digest.update(torch.cat([v for v in few if str(v.device) == device]).double().cpu().numpy().tobytes())
+            digest.update(
+                torch.cat([v for v in few if str(v.device) == device]).double().cpu().numpy().tobytes()
+            )
     return digest.hexdigest()

@@ -15,6 +15,8 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from xai_widgets.model.rules import called
+
 _POINTWISE = frozenset(
     [
         "relu",
@@ -141,12 +143,17 @@ _EVERYWHERE = _Seen(None)
 
 
 class ReceptiveFields(TorchFunctionMode):
-    """Follow receptive fields while a network runs: `with ReceptiveFields(x) as fields: net(x)`."""
+    """Follow receptive fields while a network runs: `with ReceptiveFields(x) as fields: net(x)`.
+
+    Attributes:
+        functions: plain names of the functions that ran.
+    """
 
     def __init__(self, inputs: Tensor) -> None:
         super().__init__()
         self._seen: dict[int, tuple[weakref.ref[Tensor], _Seen]] = {}
         self._picture = (inputs.shape[2], inputs.shape[3])
+        self.functions: set[str] = set()
         self._note(inputs, _Seen((1, 1)))
 
     def side(self, tensor: Tensor, grid: Pair | None) -> int | None:
@@ -169,6 +176,7 @@ class ReceptiveFields(TorchFunctionMode):
     ) -> Any:
         """Run the function, and note what its result has seen."""
         kwargs = kwargs or {}
+        self.functions.add(called(func)[0])
         before = [seen for tensor in _tensors((args, kwargs)) if (seen := self._of(tensor)) is not None]
         shape = args[0].shape if args and isinstance(args[0], Tensor) else None
         result = func(*args, **kwargs)

@@ -1,9 +1,10 @@
-"""Which number is explained: a class, a margin between two, a neuron, a channel.
+"""Which number is explained: a class, a margin, several classes together, something inside the network.
 
 Every target says what scalar of each image it means (`of`), which layer it needs (`layer`), how it is
 called (`label`) and how it travels (`to_json`).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,7 +21,7 @@ Activations = Mapping[str, Tensor]
 
 
 class Target:
-    """A scalar of each image; one of ClassTarget, Margin, Neuron and Channel."""
+    """A scalar of each image; one of the classes below."""
 
     kind: ClassVar[str]
     layer: str | None  # the layer it needs, None where it needs only the logits
@@ -91,13 +92,7 @@ class Neuron(Target):
         maps = activations[self.layer]
         if self.position is None:
             return _unit(maps.flatten(1), self.channel, self.layer)
-        height, width = maps.shape[2:]
-        y, x = self.position
-        if not (0 <= y < height and 0 <= x < width):
-            raise ParameterError(
-                f"Position ({y}, {x}) lies outside {self.layer!r}.", f"Its grid is {height} × {width}."
-            )
-        return _unit(maps[:, :, y, x], self.channel, self.layer)
+        return _unit(_at(maps, self.position, self.layer), self.channel, self.layer)
 
     def label(self, model: "Model") -> str:
         """Return layer, channel and position."""
@@ -127,7 +122,83 @@ class Channel(Target):
         return f"{self.layer} channel {self.channel}"
 
 
-_KINDS: dict[str, Any] = {kind.kind: kind for kind in (ClassTarget, Margin, Neuron, Channel)}
+@dataclass(frozen=True)
+class Top(Target):
+    """The sum of the largest logits, whichever they are: what makes the network say anything at all."""
+
+    count: int = 5
+    kind: ClassVar[str] = "top"
+    layer = None
+
+    def of(self, logits: Tensor, activations: Activations) -> Tensor:
+        """Return the scalars `(n,)`."""
+        if not 1 <= self.count <= max(1, logits.shape[1]):
+            raise ParameterError(
+                f"The network has no {self.count} largest outputs.", f"It has {logits.shape[1]} outputs."
+            )
+        return logits.topk(self.count, dim=1).values.sum(dim=1)
+
+    def label(self, model: "Model") -> str:
+        """Return how many."""
+        return f"the {self.count} largest outputs"
+
+
+@dataclass(frozen=True)
+class Position(Target):
+    """How much a layer sees at a place `(y, x)` of its grid: the length of the vector there."""
+
+    layer: str
+    position: tuple[int, int]
+    kind: ClassVar[str] = "position"
+
+    def of(self, logits: Tensor, activations: Activations) -> Tensor:
+        """Return the scalars `(n,)`."""
+        vectors = _at(activations[self.layer], self.position, self.layer)
+        lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1)
+        return lengths
+
+    def label(self, model: "Model") -> str:
+        """Return layer and place."""
+        return f"{self.layer} at ({self.position[0]}, {self.position[1]})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict that `from_json` reads."""
+        return {"kind": self.kind, "layer": self.layer, "position": list(self.position)}
+
+
+@dataclass(frozen=True)
+class Region(Target):
+    """The mean of a channel of a layer within a box drawn on the image.
+
+    Attributes:
+        layer: its name.
+        channel: which.
+        box: left, top, right and bottom, as shares of what the network sees.
+    """
+
+    layer: str
+    channel: int
+    box: tuple[float, float, float, float]
+    kind: ClassVar[str] = "region"
+
+    def of(self, logits: Tensor, activations: Activations) -> Tensor:
+        """Return the scalars `(n,)`."""
+        maps = activations[self.layer]
+        return _unit(_boxed(maps, self.box).mean(dim=(2, 3)), self.channel, self.layer)
+
+    def label(self, model: "Model") -> str:
+        """Return layer, channel and box."""
+        left, top, right, bottom = (round(100 * share) for share in self.box)
+        return f"{self.layer} channel {self.channel} within {left}–{right} % × {top}–{bottom} %"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dict that `from_json` reads."""
+        return {"kind": self.kind, "layer": self.layer, "channel": self.channel, "box": list(self.box)}
+
+
+_KINDS: dict[str, Any] = {
+    kind.kind: kind for kind in (ClassTarget, Margin, Top, Neuron, Channel, Position, Region)
+}
 
 
 def from_json(given: Mapping[str, Any]) -> Target:
@@ -146,7 +217,11 @@ def from_json(given: Mapping[str, Any]) -> Target:
         if fields.get("position") is not None:
             y, x = fields["position"]
             fields["position"] = (_whole(y), _whole(x))
-        for name in {"index", "other", "channel"} & fields.keys():
+        elif kind is Position:
+            raise TypeError("it needs a position (y, x)")
+        if "box" in fields:
+            fields["box"] = _shares(fields["box"])
+        for name in {"index", "other", "channel", "count"} & fields.keys():
             fields[name] = _whole(fields[name])
         if not isinstance(fields.get("layer", ""), str):
             raise TypeError(f"layer {fields['layer']!r} is not a name")
@@ -173,6 +248,7 @@ def resolve(
     if target.layer is None:
         if model.class_count is None:
             model.logits(inputs[:1])  # tells how many classes there are
+        target.of(torch.empty(1, model.class_count or 0), {})
         for name in ("index", "other"):
             model.class_index(getattr(target, name, 0))
         return target
@@ -193,6 +269,25 @@ def _column(logits: Tensor, index: int) -> Tensor:
     return logits[:, index]
 
 
+def _at(maps: Tensor, position: tuple[int, int], layer: str) -> Tensor:
+    height, width = maps.shape[2:]
+    y, x = position
+    if not (0 <= y < height and 0 <= x < width):
+        raise ParameterError(
+            f"Position ({y}, {x}) lies outside {layer!r}.", f"Its grid is {height} × {width}."
+        )
+    return maps[:, :, y, x]
+
+
+def _boxed(maps: Tensor, box: tuple[float, float, float, float]) -> Tensor:
+    """Return the cells that a box in shares touches, at least one each way."""
+    left, top, right, bottom = box
+    height, width = maps.shape[2:]
+    columns = slice(int(left * width), max(int(left * width) + 1, math.ceil(right * width)))
+    rows = slice(int(top * height), max(int(top * height) + 1, math.ceil(bottom * height)))
+    return maps[:, :, rows, columns]
+
+
 def _unit(units: Tensor, index: int, layer: str) -> Tensor:
     if not 0 <= index < units.shape[1]:
         raise ParameterError(
@@ -211,6 +306,13 @@ def _class(given: Any) -> int | str:
             f"{given!r} is no target.",
             "Give a class by index or name, a Target, or None for the predicted class.",
         ) from None
+
+
+def _shares(given: Any) -> tuple[float, ...]:
+    left, top, right, bottom = map(float, given)
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(f"box {list(given)} is not left < right and top < bottom within 0 and 1")
+    return left, top, right, bottom
 
 
 def _whole(value: Any) -> int:
