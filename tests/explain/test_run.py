@@ -118,7 +118,7 @@ def test_no_work_before_the_first_step(model: Model) -> None:
     ("arguments", "error", "words"),
     [
         ({"method": "gradcam"}, ParameterError, "Did you mean 'grad_cam'"),
-        ({"method": "lime"}, ParameterError, "No method is called 'lime'"),
+        ({"method": "orange"}, ParameterError, "No method is called 'orange'"),
         ({"step": 3}, ParameterError, "Did you mean 'steps'"),
         ({"method": "gradient", "steps": 3}, ParameterError, "It has no parameters"),
         ({"steps": 4}, ParameterError, "within 8 and 1024"),

@@ -1,15 +1,63 @@
-"""Class activation maps: which positions of a layer speak for the target."""
+"""Methods that weigh the channels of a layer."""
+
+from collections.abc import Callable, Iterator
+from typing import Annotated
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..anytime import Step
 from ..errors import NotValidError
+from ..model.activations import SAME
 from ..model.layers import Layer, LayerTree, as_maps
+from ..parameters import Range
 from ..results import Check
-from .gradient import Steps
-from .problem import Attribution, Problem
+from .backprop import guided_backprop, without_relu
+from .method import Method
+from .problem import Attribution, Problem, Steps
+from .sampling import Settling
+
+Channels = Annotated[
+    int,
+    Range(8, 4096, log=True, label="channels", help="At most so many, those with the largest activations."),
+]
+
+
+class Maps:
+    """What a layer gives for the picture, as maps `(1, c, h, w)`, and the target's slopes by them."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.tree = problem.model.layers(problem.inputs)
+        self.layer = checked_layer(self.tree, problem.layer or self.tree.default_cam())
+        output, self.activation, gradient = problem.model.layer_gradients(
+            problem.inputs, problem.target, self.layer.name
+        )
+        self.output = float(output[0])
+        self.maps, self.slopes = as_maps(self.activation, self.layer), as_maps(gradient, self.layer)
+
+    @property
+    def carried(self) -> Check:
+        """Whether the target depends on the positions of the layer at all."""
+        return _carried(self.slopes, self.layer, self.tree)
+
+    def large(self, map_: Tensor) -> NDArray[np.float32]:
+        """Return a map `(1, 1, h, w)` of the layer at the size of the input, `(h, w)`."""
+        size = self.problem.inputs.shape[-2:]
+        found = F.interpolate(map_, size, mode="bilinear", align_corners=False)
+        values: NDArray[np.float32] = found[0, 0].numpy().astype(np.float32)
+        return values
+
+
+def _weighed(problem: Problem, weigh: Callable[[Tensor, Tensor], Tensor], relu: bool = True) -> Steps:
+    """Weigh the maps once: `weigh` makes weights that go with `(1, c, h, w)` from maps and slopes."""
+    seen = Maps(problem)
+    found = (weigh(seen.maps, seen.slopes) * seen.maps).sum(dim=1, keepdim=True)
+    values = seen.large(found.relu() if relu else found)
+    yield Step(Attribution(values, 1, checks=(seen.carried,)), 1.0, None, True)
 
 
 def grad_cam(problem: Problem) -> Steps:
@@ -22,14 +70,190 @@ def grad_cam(problem: Problem) -> Steps:
     Raises:
         NotValidError: the layer has no positions.
     """
+    return _weighed(problem, lambda maps, slopes: slopes.mean(dim=(2, 3), keepdim=True))
+
+
+def grad_cam_pp(problem: Problem) -> Steps:
+    """Channels weighted by their positive gradients, those of few places more, `(h, w)`.
+
+    Chattopadhyay et al., "Grad-CAM++", WACV 2018, equations 10 and 19 for a target passed through exp:
+    α = g² / (2 g² + Σ A g³), weights Σ α ReLU(g).
+    """
+
+    def weigh(maps: Tensor, slopes: Tensor) -> Tensor:
+        below = 2 * slopes**2 + maps.sum(dim=(2, 3), keepdim=True) * slopes**3
+        alpha = torch.where(below != 0, slopes**2 / torch.where(below != 0, below, 1.0), 0.0)
+        return (alpha * slopes.relu()).sum(dim=(2, 3), keepdim=True)
+
+    return _weighed(problem, weigh)
+
+
+def xgrad_cam(problem: Problem) -> Steps:
+    """Channels weighted by their gradients where they are active, `(h, w)`.
+
+    Fu et al., "Axiom-based Grad-CAM", BMVC 2020, equation 8: weights Σ (A / Σ A) g.
+    """
+
+    def weigh(maps: Tensor, slopes: Tensor) -> Tensor:
+        whole = maps.sum(dim=(2, 3), keepdim=True)
+        share = torch.where(whole != 0, maps / torch.where(whole != 0, whole, 1.0), 0.0)
+        return (share * slopes).sum(dim=(2, 3), keepdim=True)
+
+    return _weighed(problem, weigh)
+
+
+def hires_cam(problem: Problem) -> Steps:
+    """Each place of each channel weighted by its own gradient, `(h, w)`.
+
+    Draelos and Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations", 2020: Σ_k g_k ⊙ A_k,
+    its positive part as in their figures.
+    """
+    return _weighed(problem, lambda maps, slopes: slopes)
+
+
+def layer_cam(problem: Problem) -> Steps:
+    """Each place of each channel weighted by its own positive gradient, `(h, w)`; good at early layers.
+
+    Jiang et al., "LayerCAM", IEEE TIP 2021, equations 5 and 6: ReLU(Σ_k ReLU(g_k) ⊙ A_k).
+    """
+    return _weighed(problem, lambda maps, slopes: slopes.relu())
+
+
+def class_activation_map(problem: Problem) -> Steps:
+    """Channels weighted by the classifier that reads their means, `(h, w)`.
+
+    Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, equation 2: Σ_k w_k A_k.
+    It holds where the target reads nothing of the layer but its means; then every place of a channel has
+    the same gradient w_k / (h w).
+
+    Raises:
+        NotValidError: the target reads more of the layer than the means of its channels.
+    """
     tree = problem.model.layers(problem.inputs)
-    layer = checked_layer(tree, problem.layer or tree.default_cam())
-    _, activation, gradient = problem.model.layer_gradients(problem.inputs, problem.target, layer.name)
-    maps, slopes = as_maps(activation, layer), as_maps(gradient, layer)
-    cam = (slopes.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1, keepdim=True).relu()
-    large = F.interpolate(cam, problem.inputs.shape[-2:], mode="bilinear", align_corners=False)
-    values = large[0, 0].numpy().astype(np.float32)
-    yield Step(Attribution(values, 1, checks=(_carried(slopes, layer, tree),)), 1.0, None, True)
+    name = problem.layer or tree.default_cam()
+
+    def weigh(maps: Tensor, slopes: Tensor) -> Tensor:
+        spread = (slopes - slopes[:, :, :1, :1]).abs().max()
+        if spread > SAME * slopes.abs().max():
+            better = f"Take {tree.default_cam()!r}." if unread(tree) is None else _INSTEAD
+            raise NotValidError(f"{_MEANS}; the target reads more of {name!r}.", better)
+        return slopes * slopes[0, 0].numel()
+
+    return _weighed(problem, weigh, relu=False)
+
+
+_MEANS = "CAM needs a classifier that reads a layer by the means of its channels"
+_INSTEAD = "Take Grad-CAM, which is the same where CAM holds."
+
+
+def unread(tree: LayerTree) -> str | None:
+    """Return why no classifier reads the means of a layer, None where one does."""
+    if why_not(tree):
+        return why_not(tree)
+    return None if tree[tree.default_cam()].averaged else f"{_MEANS}; this network has none. {_INSTEAD}"
+
+
+def eigen_cam(problem: Problem) -> Steps:
+    """The first principal component of a layer, whatever the target, `(h, w)`.
+
+    Muhammad and Yeasin, "Eigen-CAM", IJCNN 2020, equations 5 and 6: the maps projected on the first right
+    singular vector. Its sign, which the decomposition leaves open, is that of most of the activation.
+    """
+
+    def weigh(maps: Tensor, slopes: Tensor) -> Tensor:
+        places = maps[0].flatten(1).T
+        vector = torch.linalg.svd(places.double(), full_matrices=False).Vh[0].to(maps)
+        turned: Tensor = vector if (places @ vector).sum() >= 0 else -vector
+        return turned.view(1, -1, 1, 1)
+
+    return _without_target(_weighed(problem, weigh))
+
+
+def _without_target(steps: Steps) -> Steps:
+    words = "It shows what the layer sees most of, for every target alike."
+    for step in steps:
+        check = Check("architecture", "doubtful", None, words, "the same for every target")
+        value = Attribution(step.value.values, step.value.evaluations, checks=(check,))
+        yield Step(value, step.done, step.error, step.final)
+
+
+def guided_grad_cam(problem: Problem) -> Steps:
+    """Guided backpropagation where Grad-CAM is high, `(c, h, w)`.
+
+    Selvaraju et al., "Grad-CAM", ICCV 2017, section 3.2: their product.
+    """
+    cam, fine = (next(iter(steps)).value for steps in (grad_cam(problem), guided_backprop(problem)))
+    values = (fine.values * cam.values).astype(np.float32)
+    yield Step(Attribution(values, 1, checks=cam.checks), 1.0, None, True)
+
+
+def score_cam(problem: Problem, *, channels: Channels = 4096) -> Steps:
+    """Channels weighted by what the target is when only what they show is left, `(h, w)`.
+
+    Wang et al., "Score-CAM", CVPR workshops 2020, algorithm 1: each map, enlarged and scaled to [0, 1],
+    is multiplied with the normalised input; the weights are the softmax of the targets. The channels with
+    the largest activations go first; a picture on the way has the softmax over those asked so far.
+    """
+    seen = Maps(problem)
+    size = problem.inputs.shape[-2:]
+
+    def ask(chosen: Tensor) -> Tensor:
+        large = F.interpolate(seen.maps[:, chosen], size, mode="bilinear", align_corners=False)[0]
+        low, high = large.amin(dim=(1, 2), keepdim=True), large.amax(dim=(1, 2), keepdim=True)
+        masks = torch.where(high > low, (large - low) / (high - low).clamp(min=1e-12), 0.0)
+        return torch.from_numpy(problem.outputs(problem.inputs * masks[:, None]))
+
+    return _one_by_one(seen, channels, ask, lambda scores: scores.softmax(dim=0))
+
+
+def ablation_cam(problem: Problem, *, channels: Channels = 4096) -> Steps:
+    """Channels weighted by how much the target falls without them, `(h, w)`.
+
+    Desai and Ramaswamy, "Ablation-CAM", WACV 2020, equations 4 and 5: weights (y - y_k) / y with channel k
+    set to zero; we divide by |y|, so that a negative target does not turn the map over.
+    """
+    seen = Maps(problem)
+
+    def ask(chosen: Tensor) -> Tensor:
+        keep = torch.ones(len(chosen), seen.maps.shape[1])
+        keep[torch.arange(len(chosen)), chosen] = 0
+        first = seen.layer.layout == "first"
+        axes = (1,) * (seen.activation.ndim - 2)
+        shape = (len(chosen), -1, *axes) if first else (len(chosen), *axes, keep.shape[1])
+        activation = seen.activation * keep.view(shape)
+        left, _ = problem.model.at_layer(problem.inputs, problem.target, seen.layer.name, activation)
+        return left.double()
+
+    weigh = lambda left: (seen.output - left) / max(abs(seen.output), 1e-12)  # noqa: E731
+    return _one_by_one(seen, channels, ask, weigh)
+
+
+def _one_by_one(
+    seen: Maps, most: int, ask: Callable[[Tensor], Tensor], weigh: Callable[[Tensor], Tensor]
+) -> Steps:
+    """Ask about channels, the largest first, and weigh those that were asked.
+
+    The error is how far the map moved since half as many were asked; of all of them it is 0.
+    """
+    order = seen.maps[0].abs().sum(dim=(1, 2)).argsort(descending=True, stable=True)[:most]
+    scores, settling = torch.zeros(0, dtype=torch.float64), Settling()
+    for count in _portions(seen.problem, len(order)):
+        chosen = order[len(scores) : len(scores) + count]
+        scores = torch.cat([scores, ask(chosen)])
+        asked = order[: len(scores)]
+        weights = weigh(scores).to(seen.maps).view(1, -1, 1, 1)
+        values = seen.large((weights * seen.maps[:, asked]).sum(dim=1, keepdim=True).relu())
+        moved = settling.error(len(scores), values.astype(np.float64))
+        final = len(scores) == len(order)
+        found = Attribution(values, len(scores) + 1, checks=(seen.carried,))
+        error = 0.0 if final and len(order) == seen.maps.shape[1] else moved
+        yield Step(found, len(scores) / len(order), error, final)
+
+
+def _portions(problem: Problem, count: int) -> Iterator[int]:
+    first = min(8, count)
+    yield first
+    yield from problem.portions(count - first, "forward passes")
 
 
 def checked_layer(tree: LayerTree, name: str) -> Layer:
@@ -58,7 +282,11 @@ def why_not(tree: LayerTree) -> str | None:
     return None
 
 
-def _carried(slopes: torch.Tensor, layer: Layer, tree: LayerTree) -> Check:
+def _not_guided(tree: LayerTree) -> str | None:
+    return why_not(tree) or without_relu(tree)
+
+
+def _carried(slopes: Tensor, layer: Layer, tree: LayerTree) -> Check:
     """Return whether the target depends on the positions of the layer at all."""
     share = float((slopes != 0).any(dim=1).double().mean())
     grid = " × ".join(map(str, layer.grid or ()))
@@ -78,3 +306,111 @@ def _carried(slopes: torch.Tensor, layer: Layer, tree: LayerTree) -> Check:
 def _remedy(tree: LayerTree, layer: Layer) -> str:
     better = tree.default_cam() if why_not(tree) is None else layer.name
     return f"take {better} instead" if better != layer.name else "take an earlier layer or another target"
+
+
+def _method(
+    name: str,
+    label: str,
+    function: Callable[..., Steps],
+    paper: str,
+    summary: str,
+    *,
+    counted: str = "gradients",
+    signed: bool = False,
+    per_channel: bool = False,
+    why_not: Callable[[LayerTree], str | None] = why_not,
+) -> Method:
+    return Method(
+        name,
+        label,
+        function,
+        paper,
+        summary,
+        frozenset({"layer"}),
+        signed=signed,
+        per_channel=per_channel,
+        counted=counted,
+        why_not=why_not,
+        family="Class activation maps",
+    )
+
+
+METHODS = (
+    _method(
+        "grad_cam",
+        "Grad-CAM",
+        grad_cam,
+        "Selvaraju et al. 2017",
+        "The places of a layer that speak for the target.",
+    ),
+    _method(
+        "grad_cam_pp",
+        "Grad-CAM++",
+        grad_cam_pp,
+        "Chattopadhyay et al. 2018",
+        "As Grad-CAM, with several objects of a class each at full strength.",
+    ),
+    _method(
+        "xgrad_cam",
+        "XGrad-CAM",
+        xgrad_cam,
+        "Fu et al. 2020",
+        "As Grad-CAM, with gradients counted where a channel is active.",
+    ),
+    _method(
+        "layer_cam",
+        "Layer-CAM",
+        layer_cam,
+        "Jiang et al. 2021",
+        "Each place of a layer by its own positive gradient; fine at early layers.",
+    ),
+    _method(
+        "hires_cam",
+        "HiResCAM",
+        hires_cam,
+        "Draelos and Carin 2020",
+        "Each place of a layer by its own gradient: what the target was computed from.",
+    ),
+    _method(
+        "cam",
+        "CAM",
+        class_activation_map,
+        "Zhou et al. 2016",
+        "The places of the last layer as the classifier reads them.",
+        signed=True,
+        why_not=unread,
+    ),
+    _method(
+        "eigen_cam",
+        "Eigen-CAM",
+        eigen_cam,
+        "Muhammad and Yeasin 2020",
+        "What a layer sees most of, whatever the target.",
+    ),
+    _method(
+        "score_cam",
+        "Score-CAM",
+        score_cam,
+        "Wang et al. 2020",
+        "The places of a layer, by what the target is when only they are left.",
+        counted="forward passes",
+    ),
+    _method(
+        "ablation_cam",
+        "Ablation-CAM",
+        ablation_cam,
+        "Desai and Ramaswamy 2020",
+        "The places of a layer, by how much the target falls without them.",
+        counted="forward passes",
+    ),
+    _method(
+        "guided_grad_cam",
+        "Guided Grad-CAM",
+        guided_grad_cam,
+        "Selvaraju et al. 2017",
+        "Guided backpropagation where Grad-CAM is high.",
+        signed=True,
+        per_channel=True,
+        why_not=_not_guided,
+    ),
+)

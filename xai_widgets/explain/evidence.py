@@ -22,13 +22,21 @@ def judge(method: Method, problem: Problem, step: Step[Attribution]) -> Evidence
         _finite(raw),
         _zero(values),
         _saturation(values),
-        *(found.checks or (_architecture(method),)),
+        *_own(method, found),
         _blindness(problem),
         _seed(found.random, problem.seed, problem.model.draws),
         _precision(problem.model),
     ]
     seed = problem.seed if found.random else None
     return Evidence(tuple(checks), seed, found.evaluations, method.counted)
+
+
+def _own(method: Method, found: Attribution) -> tuple[Check, ...]:
+    """Return what only the method knows, and something about the architecture in any case."""
+    if any(check.name == "architecture" for check in found.checks):
+        return found.checks
+    words = f"{method.label} makes no assumption that this network breaks."
+    return (*found.checks, Check("architecture", "holds", None, words))
 
 
 def percent(share: float) -> str:
@@ -122,11 +130,6 @@ def _saturation(values: NDArray[np.float64]) -> Check:
     if share < 0.002 and len(size) >= 500:
         return Check(name, "doubtful", share, words, f"nearly all in {count} pixels")
     return Check(name, "holds", share, words)
-
-
-def _architecture(method: Method) -> Check:
-    words = f"{method.label} makes no assumption that this network breaks."
-    return Check("architecture", "holds", None, words)
 
 
 def _blindness(problem: Problem) -> Check:

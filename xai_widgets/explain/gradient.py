@@ -8,10 +8,10 @@ import numpy as np
 
 from ..anytime import Step
 from ..parameters import Range
-from .problem import Attribution, Floats, Problem, attribution
+from .method import Method
+from .problem import Floats, Problem, Steps, attribution
 from .sampling import Running
 
-Steps = Iterator[Step[Attribution]]
 Samples = Annotated[int, Range(2, 1000, log=True, label="samples", help="More are smoother and slower.")]
 Noise = Annotated[
     float,
@@ -53,6 +53,19 @@ def smooth_grad(problem: Problem, *, samples: Samples = 50, noise: Noise = 0.15)
         yield Step(found, running.count / samples, running.error, running.count == samples)
 
 
+def smooth_grad_squared(problem: Problem, *, samples: Samples = 50, noise: Noise = 0.15) -> Steps:
+    """The mean squared gradient over noisy copies of the picture, `(c, h, w)`, at least zero.
+
+    SmoothGrad² of Hooker et al., "A Benchmark for Interpretability Methods in Deep Neural Networks",
+    NeurIPS 2019: 1/n Σ (∂f/∂x (x + N(0, σ²)))². Samples accumulate; the error is the standard error.
+    """
+    running = Running()
+    for gradients in _noisy(problem, samples, noise):
+        running.add(gradients**2)
+        found = attribution(np.asarray(running.mean), running.count, random=True)
+        yield Step(found, running.count / samples, running.error, running.count == samples)
+
+
 def var_grad(problem: Problem, *, samples: Samples = 50, noise: Noise = 0.15) -> Steps:
     """The variance of the gradient over noisy copies of the picture, `(c, h, w)`, at least zero.
 
@@ -75,3 +88,50 @@ def _noisy(problem: Problem, samples: int, noise: float) -> Iterator[Floats]:
     # One sample first: a picture after one gradient.
     for count in chain([1], problem.portions(samples - 1)):
         yield problem.gradients(problem.inputs + sigma * problem.noise(generator, count))[1]
+
+
+_FAMILY = "Gradients"
+METHODS = (
+    Method(
+        "gradient",
+        "Gradient",
+        gradient,
+        "Simonyan et al. 2014",
+        "Where a small change would move the target most.",
+        family=_FAMILY,
+    ),
+    Method(
+        "input_x_gradient",
+        "Input × gradient",
+        input_x_gradient,
+        "Shrikumar et al. 2016",
+        "Each value's share, if the network were linear.",
+        family=_FAMILY,
+    ),
+    Method(
+        "smooth_grad",
+        "SmoothGrad",
+        smooth_grad,
+        "Smilkov et al. 2017",
+        "The gradient, averaged over noisy copies of the picture.",
+        family=_FAMILY,
+    ),
+    Method(
+        "smooth_grad_squared",
+        "SmoothGrad²",
+        smooth_grad_squared,
+        "Hooker et al. 2019",
+        "The squared gradient, averaged over noisy copies of the picture.",
+        signed=False,
+        family=_FAMILY,
+    ),
+    Method(
+        "var_grad",
+        "VarGrad",
+        var_grad,
+        "Adebayo et al. 2018",
+        "Where the gradient changes most when noise is added.",
+        signed=False,
+        family=_FAMILY,
+    ),
+)

@@ -8,7 +8,7 @@ from typing import Any
 from ..model.handle import Model
 from ..model.layers import LayerTree
 from ..parameters import Param, checked, declared
-from .gradient import Steps
+from .problem import Steps
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Method:
         counted: what its evaluations are, "gradients" or "forward passes".
         baseline: the baseline it takes when none is given, as JSON.
         why_not: tells from the layers why a network can't be explained by it, None where it can.
+        family: what it is listed under.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Method:
     counted: str = "gradients"
     baseline: Mapping[str, Any] | None = None
     why_not: Callable[[LayerTree], str | None] | None = None
+    family: str = "Yours"
 
     @cached_property
     def params(self) -> tuple[Param, ...]:
@@ -58,7 +60,17 @@ class Method:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what an interface needs, as JSON."""
-        plain = ("name", "label", "paper", "summary", "signed", "per_channel", "complete", "counted")
+        plain = (
+            "name",
+            "label",
+            "family",
+            "paper",
+            "summary",
+            "signed",
+            "per_channel",
+            "complete",
+            "counted",
+        )
         return {name: getattr(self, name) for name in plain} | {
             "needs": sorted(self.needs),
             "baseline": dict(self.baseline) if self.baseline else None,

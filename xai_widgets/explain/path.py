@@ -12,14 +12,17 @@ from torch import Tensor
 from ..anytime import Step
 from ..inputs.baselines import Distribution
 from ..parameters import Range
-from .gradient import Steps
-from .problem import Floats, Problem, attribution
+from .method import Method
+from .problem import Floats, Problem, Steps, attribution
 from .sampling import Running
 
 MaxSteps = Annotated[int, Range(8, 1024, log=True, label="steps", help="At most so many gradients.")]
 Tolerance = Annotated[
     float,
     Range(0, 0.5, step=0.005, label="tolerance", help="Stops when the error is below it; 0 takes all steps."),
+]
+Added = Annotated[
+    float, Range(0, 1, step=0.01, label="noise", help="Added to the picture, a share of the input's range.")
 ]
 Interval = tuple[float, float]
 
@@ -189,13 +192,27 @@ class Trapezoid:
 
 
 def _largest(figures: dict[Interval, float], count: int, but: Collection[Interval]) -> list[Interval]:
-    ordered = sorted(figures, key=lambda interval: -figures[interval])
+    # Figures that differ by rounding alone are equal, so that batches of any size choose the same.
+    ordered = sorted(figures, key=lambda interval: (-float(f"{figures[interval]:.3g}"), interval))
     return [interval for interval in ordered if interval not in but][:count]
 
 
-def _expected(problem: Problem, steps: int, tolerance: float) -> Steps:
+def expected_gradients(
+    problem: Problem, *, steps: MaxSteps = 128, tolerance: Tolerance = 0.02, noise: Added = 0.0
+) -> Steps:
+    """The mean of (x - x') ∂f/∂x (x' + α (x - x')) over baselines x' and places α, `(c, h, w)`.
+
+    Erion et al., "Improving performance of deep learning models with axiomatic attribution priors and
+    expected gradients", 2021, equation 3. With noise added to x, of standard deviation σ as a share of the
+    input's range, it is GradientSHAP (Lundberg and Lee, "A Unified Approach to Interpreting Model
+    Predictions", NeurIPS 2017, as in SHAP and Captum). Samples accumulate; the error is the standard error.
+    """
+    return _expected(problem, steps, tolerance, noise)
+
+
+def _expected(problem: Problem, steps: int, tolerance: float, noise: float = 0.0) -> Steps:
     references = problem.references()
-    samples = _samples(problem, references)
+    samples = _samples(problem, references, noise)
     running, total, final = Running(), None, False
     while not final:
         # One sample first: a picture after one gradient.
@@ -213,12 +230,41 @@ def _expected(problem: Problem, steps: int, tolerance: float) -> Steps:
             total = float(ends[0] - ends[1:].mean())
 
 
-def _samples(problem: Problem, references: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _samples(problem: Problem, references: Tensor, noise: float) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield places `(1, c, h, w)` between random baselines and the picture, and the ways between them."""
     generator = problem.generator()
+    sigma = noise * float(problem.inputs.max() - problem.inputs.min())
     while True:
         # Every baseline has its turn before any has a second one.
         for chosen in torch.randperm(len(references), generator=generator).tolist():
             start = references[chosen : chosen + 1]
             way = problem.inputs - start
+            if sigma:
+                way = way + sigma * problem.noise(generator, 1)
             yield start + torch.rand((), generator=generator) * way, way
+
+
+METHODS = (
+    Method(
+        "integrated_gradients",
+        "Integrated gradients",
+        integrated_gradients,
+        "Sundararajan et al. 2017",
+        "Each value's share of the way from the baseline to the picture.",
+        frozenset({"baseline", "distribution"}),
+        complete=True,
+        baseline={"name": "black"},
+        family="Paths from a baseline",
+    ),
+    Method(
+        "expected_gradients",
+        "Expected gradients (GradientSHAP)",
+        expected_gradients,
+        "Erion et al. 2021; Lundberg and Lee 2017",
+        "Integrated gradients over places drawn at random, from one baseline or many.",
+        frozenset({"baseline", "distribution"}),
+        complete=True,
+        baseline={"name": "black"},
+        family="Paths from a baseline",
+    ),
+)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..anytime import Step
 from ..parameters import Range
-from .gradient import Steps
-from .problem import Floats, Problem, attribution
+from .method import Method
+from .problem import Floats, Problem, Steps, attribution
 
 Window = Annotated[
     float,
@@ -225,3 +225,19 @@ def _contrast(values: Floats) -> Floats:
     padded = np.pad(values, 1, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
     return np.asarray(windows.max(axis=(2, 3)) - windows.min(axis=(2, 3)))
+
+
+METHODS = (
+    Method(
+        "occlusion",
+        "Occlusion",
+        occlusion,
+        "Zeiler and Fergus 2014",
+        "How much the target falls when a part of the picture is covered.",
+        frozenset({"baseline"}),
+        per_channel=False,
+        counted="forward passes",
+        baseline={"name": "color", "color": "#808080"},
+        family="Covering parts",
+    ),
+)

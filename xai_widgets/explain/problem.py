@@ -1,6 +1,6 @@
 """What a method is given and what it gives back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..anytime import Step
 from ..errors import ParameterError
 from ..inputs.baselines import Baseline
 from ..model.handle import Model
+from ..model.rules import Rules
 from ..model.targets import Target
 from ..results import Check
 
@@ -86,6 +88,12 @@ class Problem:
         outputs, gradients = self.model.gradients(inputs, self.target)
         return outputs.double().numpy(), gradients.double().numpy()
 
+    def ruled(self, rules: Callable[[], Rules], inputs: Tensor | None = None) -> tuple[float, Floats]:
+        """Return the target and its gradient `(c, h, w)` under rules, of the first of the inputs."""
+        inputs = self.inputs if inputs is None else inputs
+        outputs, gradients, *_ = self.model.ruled_gradients(inputs, self.target, rules)
+        return float(outputs[0]), gradients[0].double().numpy()
+
     def outputs(self, inputs: Tensor) -> Floats:
         """Return the targets `(n,)` as float64, in batches."""
         found = [self.model.outputs(part, self.target) for part in torch.split(inputs, self.batch)]
@@ -115,6 +123,9 @@ class Attribution:
     total: float | None = None
     random: bool = False
     checks: tuple[Check, ...] = ()
+
+
+Steps = Iterator[Step[Attribution]]
 
 
 def attribution(

@@ -1,76 +1,45 @@
-"""Every method by name: a function and a line here are all that a new one needs."""
+"""Every method by name: a function and an entry of its family's `METHODS` are all that a new one needs."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ..errors import ParameterError, did_you_mean
-from . import cam, gradient, path, perturbation
+from . import (
+    attention,
+    backprop,
+    cam,
+    coalitions,
+    deep_lift,
+    gradient,
+    internal,
+    masks,
+    path,
+    perturbation,
+    relevance,
+    walks,
+    xrai,
+)
 from .method import Method
 
-_ALL = (
-    Method(
-        "integrated_gradients",
-        "Integrated gradients",
-        path.integrated_gradients,
-        "Sundararajan et al. 2017",
-        "Each value's share of the way from the baseline to the picture.",
-        frozenset({"baseline", "distribution"}),
-        complete=True,
-        baseline={"name": "black"},
-    ),
-    Method(
-        "grad_cam",
-        "Grad-CAM",
-        cam.grad_cam,
-        "Selvaraju et al. 2017",
-        "The places of a layer that speak for the target.",
-        frozenset({"layer"}),
-        signed=False,
-        per_channel=False,
-        why_not=cam.why_not,
-    ),
-    Method(
-        "occlusion",
-        "Occlusion",
-        perturbation.occlusion,
-        "Zeiler and Fergus 2014",
-        "How much the target falls when a part of the picture is covered.",
-        frozenset({"baseline"}),
-        per_channel=False,
-        counted="forward passes",
-        baseline={"name": "color", "color": "#808080"},
-    ),
-    Method(
-        "gradient",
-        "Gradient",
-        gradient.gradient,
-        "Simonyan et al. 2014",
-        "Where a small change would move the target most.",
-    ),
-    Method(
-        "input_x_gradient",
-        "Input × gradient",
-        gradient.input_x_gradient,
-        "Shrikumar et al. 2016",
-        "Each value's share, if the network were linear.",
-    ),
-    Method(
-        "smooth_grad",
-        "SmoothGrad",
-        gradient.smooth_grad,
-        "Smilkov et al. 2017",
-        "The gradient, averaged over noisy copies of the picture.",
-    ),
-    Method(
-        "var_grad",
-        "VarGrad",
-        gradient.var_grad,
-        "Adebayo et al. 2018",
-        "Where the gradient changes most when noise is added.",
-        signed=False,
-    ),
+_FAMILIES = (
+    *(path, walks, xrai, cam, gradient, backprop, relevance, deep_lift),
+    *(attention, perturbation, masks, coalitions, internal),
 )
+_methods: dict[str, Method] = {method.name: method for family in _FAMILIES for method in family.METHODS}
+_ours = frozenset(_methods)
 
-METHODS: Mapping[str, Method] = {method.name: method for method in _ALL}
+METHODS: Mapping[str, Method] = MappingProxyType(_methods)
+
+
+def register(method: Method) -> None:
+    """Add a method of the user's, or replace one that the user added before.
+
+    Raises:
+        ParameterError: the library has one of that name.
+    """
+    if method.name in _ours:
+        raise ParameterError(f"{method.name!r} is a method of the library.", "Give yours another name.")
+    _methods[method.name] = method
 
 
 def find(name: str) -> Method:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..anytime import Step, last
-from ..errors import InputError, ParameterError, UnknownLayerError, did_you_mean
+from ..errors import InputError, NotValidError, ParameterError, UnknownLayerError, did_you_mean
 from ..inputs import baselines, images
 from ..inputs.baselines import Baseline
 from ..model.handle import Model
@@ -78,21 +78,28 @@ def explain_steps(
     _check_needs(chosen, baseline, layer, seed)
     model = model if isinstance(model, Model) else Model(model)
     picture = _picture(image)
-    pixels = model.pixels(picture)
-    inputs = model.normalise(pixels)
-    wanted = resolve(target, model, inputs)
-    problem = Problem(
-        model,
-        inputs,
-        pixels,
-        wanted,
-        _baseline(chosen, baseline, model),
-        _layer(chosen, layer, model, inputs),
-        seed,
+    asked = problem_of(model, picture, target)
+    reason = chosen.valid(model, model.layers(asked.inputs)) if layer is None else None
+    if reason:
+        raise NotValidError(reason, "model.methods() tells which methods fit, and why the others do not.")
+    problem = replace(
+        asked,
+        baseline=_baseline(chosen, baseline, model),
+        layer=_layer(chosen, layer, model, asked.inputs),
+        seed=seed,
     )
     facts = _facts(chosen, problem, settings, picture)
     spent = time.perf_counter() - start
-    return _steps(chosen, problem, settings, facts | {"picture": _seen_as(picture, pixels)}, spent)
+    return _steps(chosen, problem, settings, facts | {"picture": _seen_as(picture, problem.pixels)}, spent)
+
+
+def problem_of(
+    model: Model, image: Any, target: int | str | Target | Mapping[str, Any] | None = None
+) -> Problem:
+    """Return the question why a target has its value on a picture; arguments and errors as of `explain`."""
+    pixels = model.pixels(_picture(image))
+    inputs = model.normalise(pixels)
+    return Problem(model, inputs, pixels, resolve(target, model, inputs))
 
 
 def _steps(

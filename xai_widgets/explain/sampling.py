@@ -1,6 +1,6 @@
-"""Means and variances that grow with every sample."""
+"""What grows with every sample: means, variances, and how far a picture still moves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,3 +37,16 @@ class Running:
         if self.count < 2:
             return float(np.abs(self.mean).mean())
         return float(np.sqrt(self.variance / self.count).mean())
+
+
+@dataclass
+class Settling:
+    """Tells an error for work that has no other: how far the picture moved since half as much was known."""
+
+    known: list[tuple[int, Floats]] = field(default_factory=list)
+
+    def error(self, count: int, values: Floats) -> float:
+        """Return the mean distance an entry to the picture of at most half the count; take this one in."""
+        before = [earlier for asked, earlier in self.known if asked <= count / 2]
+        self.known = [one for one in self.known if one[0] >= count / 4] + [(count, values)]
+        return float(np.abs(values - before[-1]).mean() if before else np.abs(values).mean())
