@@ -13,12 +13,22 @@ if TYPE_CHECKING:
     from xai_widgets.explain import METHODS as METHODS
     from xai_widgets.explain import explain as explain
     from xai_widgets.explain import explain_steps as explain_steps
+    from xai_widgets.explain.adapter import captum as captum
+    from xai_widgets.explain.adapter import explainer as explainer
+    from xai_widgets.explain.problem import Problem as Problem
     from xai_widgets.inputs import baselines as baselines
+    from xai_widgets.metrics.ranking import suggest as suggest
+    from xai_widgets.metrics.ranking import sweep as sweep
     from xai_widgets.model.handle import Model as Model
     from xai_widgets.model.targets import Channel as Channel
     from xai_widgets.model.targets import ClassTarget as ClassTarget
     from xai_widgets.model.targets import Margin as Margin
     from xai_widgets.model.targets import Neuron as Neuron
+    from xai_widgets.model.targets import Position as Position
+    from xai_widgets.model.targets import Region as Region
+    from xai_widgets.model.targets import Top as Top
+    from xai_widgets.parameters import Choice as Choice
+    from xai_widgets.parameters import Range as Range
     from xai_widgets.results import Evidence as Evidence
     from xai_widgets.results import Explanation as Explanation
     from xai_widgets.widgets.attribution_view import AttributionView as AttributionView
@@ -44,14 +54,24 @@ _HOMES = {
     "METHODS": "explain",
     "Model": "model.handle",
     "Channel": "model.targets",
+    "Choice": "parameters",
     "ClassTarget": "model.targets",
     "Margin": "model.targets",
     "Neuron": "model.targets",
+    "Position": "model.targets",
+    "Region": "model.targets",
+    "Top": "model.targets",
     "Predictions": "widgets.predictions",
+    "Problem": "explain.problem",
+    "Range": "parameters",
     "Step": "anytime",
+    "captum": "explain.adapter",
     "doctor": "doctor",
     "explain": "explain",
     "explain_steps": "explain",
+    "explainer": "explain.adapter",
+    "suggest": "metrics.ranking",
+    "sweep": "metrics.ranking",
     "explore": "widgets.explorer",
 }
 _MODULES = {"baselines": "inputs.baselines", "demo": "demo", "errors": "errors"}

@@ -455,6 +455,7 @@ const method = (
 ): MethodSchema => ({
   name,
   label,
+  family: ["integrated_gradients", "grad_cam", "occlusion"].includes(name) ? "Others" : "Gradients",
   summary: `${label}, one sentence about it.`,
   paper: "Author et al. 2017",
   needs,

@@ -19,6 +19,8 @@ LAYERS = 3
 """So many layers to each side are explained ahead, where the method looks at one."""
 CLASSES = 2
 """So many classes after the first one are explained ahead."""
+QUICK = 4
+"""So many other methods are tried ahead, those that stand nearest in the list."""
 
 Params = dict[str, Any]
 
@@ -65,9 +67,11 @@ def _turns(scene: "Scene", params: Params) -> Iterator[Params]:
     if params["target"] is None or isinstance(params["target"], int):
         best = [entry.index for entry in scene.predictions(params["image"])[: CLASSES + 1]]
         yield from ({"target": index} for index in best if index != params["target"])
-    for other in METHODS.values():
-        if other is not method and _quick(scene, other):
-            yield _by(scene, params, other)
+    listed = list(METHODS.values())
+    here = listed.index(method)
+    near_by = sorted(listed, key=lambda other: abs(listed.index(other) - here))
+    quick = [other for other in near_by if other is not method and _quick(scene, other)]
+    yield from (_by(scene, params, other) for other in quick[:QUICK])
     yield from ({"image": image} for image in _beside(scene, params["image"])[:1])
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LAYERS = 12
 """So many layers are taken where none are named, spread over the network."""
 USUAL = ("black", "white", "blur")
+USUAL_METHODS = ("integrated_gradients", "grad_cam", "occlusion", "gradient", "smooth_grad", "lrp_composite")
+"""Recorded where no methods are named, as far as the network allows, beside the selected one."""
 DISTRIBUTION = "distribution"
 
 Params = dict[str, Any]
@@ -122,8 +124,9 @@ def _methods(scene: "Scene", given: Any) -> dict[str, Params]:
     selection = scene.selection
     if given is None:
         tree = scene.tree(0)
-        valid = [name for name, method in METHODS.items() if method.valid(scene.model, tree) is None]
-        given = valid or [selection.method]
+        usual = dict.fromkeys((*USUAL_METHODS, selection.method))
+        given = [name for name in usual if METHODS[name].valid(scene.model, tree) is None]
+        given = given or [selection.method]
     found = [find(name) for name in _many("methods", given)]
     own = {selection.method: selection.params}
     return {method.name: method.check(own.get(method.name, {})) for method in found}

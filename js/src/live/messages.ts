@@ -32,6 +32,8 @@ export interface ParamSchema {
 export interface MethodSchema {
   name: string;
   label: string;
+  /** What it is listed under. */
+  family: string;
   summary: string;
   paper: string;
   needs: string[];

@@ -6,6 +6,9 @@ import { type Control, type FieldText, field } from "./field";
 export interface Option {
   value: string;
   label: string;
+  /** What it is listed under; options of one group stand together. */
+  group?: string | undefined;
+  disabled?: boolean | undefined;
 }
 
 export interface Select extends Control<string> {
@@ -29,10 +32,7 @@ export function select(options: SelectOptions): Select {
     const key = JSON.stringify(list);
     if (key === known) return;
     known = key;
-    fill(
-      native,
-      list.map(({ value, label }) => h("option", { value }, label)),
-    );
+    fill(native, entries(list));
     show();
   };
   native.addEventListener("change", () => {
@@ -49,4 +49,21 @@ export function select(options: SelectOptions): Select {
     },
     options: refill,
   };
+}
+
+function entries(list: readonly Option[]): HTMLElement[] {
+  const groups = new Map<string, HTMLOptGroupElement>();
+  const found: HTMLElement[] = [];
+  for (const { value, label, group, disabled } of list) {
+    const option = h("option", { value, disabled }, label);
+    if (!group) {
+      found.push(option);
+      continue;
+    }
+    const known = groups.get(group) ?? h("optgroup", { label: group });
+    if (!groups.has(group)) found.push(known);
+    groups.set(group, known);
+    known.append(option);
+  }
+  return found;
 }

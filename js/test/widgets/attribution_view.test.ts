@@ -276,6 +276,29 @@ describe("controls", () => {
     expect(one(at, ".xw-note-warning").textContent).toContain("Not valid for this model");
   });
 
+  it("list methods by family, and grey what does not fit, with the reason", async () => {
+    const at = await stage({ selection: { method: "gradient" } });
+    const select = [...at.root.querySelectorAll("select")].find((found) =>
+      found.querySelector('option[value="gradient"]'),
+    )!;
+    const groups = [...select.querySelectorAll("optgroup")].map(({ label, children }) => [
+      label,
+      [...children].map((option) => (option as HTMLOptionElement).value),
+    ]);
+    expect(groups).toEqual([
+      ["Gradients", ["gradient", "smooth_grad"]],
+      ["Others", ["integrated_gradients", "grad_cam", "occlusion"]],
+    ]);
+    expect(select.querySelector<HTMLOptionElement>('option[value="occlusion"]')!.disabled).toBe(true);
+    expect(select.querySelector<HTMLOptionElement>('option[value="grad_cam"]')!.disabled).toBe(false);
+    const refused = one<HTMLDetailsElement>(at, ".xw-refused");
+    expect(refused.hidden).toBe(false);
+    expect(refused.querySelector("summary")!.textContent).toBe("1 method does not fit this network");
+    expect(refused.querySelector("li")!.textContent).toBe(
+      "Occlusion Not valid for this model: it has no space.",
+    );
+  });
+
   it("of the picture only repaint: no request, saved a moment later, once", async () => {
     const at = await stage({}, { view: "map" });
     const before = at.kernel.requests.length;

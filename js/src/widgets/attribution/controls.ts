@@ -3,8 +3,9 @@
 import { colormap } from "../../draw/colormap";
 import { defaultColormap } from "../../draw/heatmap";
 import type { Values, Welcome } from "../../live/client";
+import type { MethodSchema } from "../../live/messages";
 import { combobox } from "../../ui/combobox";
-import { h, write } from "../../ui/element";
+import { fill, h, write } from "../../ui/element";
 import { enable } from "../../ui/field";
 import { icon } from "../../ui/icon";
 import { Parameters } from "../../ui/parameters";
@@ -63,6 +64,8 @@ export class Controls {
   #summary = h("p", { class: "xw-note" });
   #paper = h("span", { class: "xw-note-source" });
   #warning = h("p", { class: "xw-note xw-note-warning", hidden: true });
+  #refusals = h("ul", {});
+  #refused = h("details", { class: "xw-note xw-refused", hidden: true }, h("summary", {}), this.#refusals);
   #layer = select({
     label: "Layer",
     help: "The layer the method looks at.",
@@ -144,6 +147,7 @@ export class Controls {
       this.#method.element,
       this.#summary,
       this.#warning,
+      this.#refused,
       this.#layer.element,
       this.#params.element,
     );
@@ -208,12 +212,15 @@ export class Controls {
   #showMethod({ welcome, values, layers }: Known): void {
     const method = methodOf(welcome, values);
     this.#method.options(
-      welcome.methods.map(({ name, label, invalid }) => ({
+      welcome.methods.map(({ name, label, family, invalid }) => ({
         value: name,
-        label: invalid ? `${label} (see note)` : label,
+        label,
+        group: family,
+        disabled: !!invalid && name !== method?.name,
       })),
     );
     this.#method.set(method?.name ?? "");
+    this.#showRefused(welcome.methods.filter(({ invalid }) => invalid));
     const summary = method?.summary ?? "";
     if (this.#summary.dataset.of !== summary) {
       this.#summary.dataset.of = summary;
@@ -227,6 +234,20 @@ export class Controls {
     this.#layer.set(values.layer ?? AUTO_LAYER);
     this.#params.show(method?.params ?? [], values.params, imageNames(welcome));
     if (method) this.#remembered.set(method.name, values.params);
+  }
+
+  /** Methods that the list greys, each with its reason. */
+  #showRefused(methods: readonly MethodSchema[]): void {
+    this.#refused.hidden = methods.length === 0;
+    const fit = methods.length === 1 ? "1 method does" : `${methods.length} methods do`;
+    write(this.#refused.firstElementChild!, `${fit} not fit this network`);
+    const key = methods.map(({ name }) => name).join();
+    if (this.#refusals.dataset.of === key) return;
+    this.#refusals.dataset.of = key;
+    fill(
+      this.#refusals,
+      methods.map(({ label, invalid }) => h("li", {}, h("b", {}, label), ` ${invalid}`)),
+    );
   }
 
   #showBaseline({ welcome, values }: Known): void {
