@@ -169,7 +169,7 @@ METHODS = (
         "RISE",
         rise,
         "Petsiuk et al. 2018",
-        "Which places matter, by thousands of random masks.",
+        "Which places matter, by many random masks.",
         frozenset({"baseline"}),
         per_channel=False,
         counted="forward passes",

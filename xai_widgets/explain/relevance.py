@@ -26,9 +26,17 @@ from .problem import Attribution, Floats, Problem, Steps
 
 Epsilon = Annotated[
     float,
-    Range(1e-6, 1, log=True, label="ε", help="Share of a layer's mean size; more leaves weak evidence out."),
+    Range(
+        1e-6,
+        1,
+        log=True,
+        label="epsilon (ε)",
+        help="Share of a layer's mean size; more leaves weak evidence out.",
+    ),
 ]
-Gamma = Annotated[float, Range(0, 2, step=0.05, label="γ", help="More favours what speaks for the target.")]
+Gamma = Annotated[
+    float, Range(0, 2, step=0.05, label="gamma (γ)", help="More favours what speaks for the target.")
+]
 First = Annotated[
     str,
     Choice(
