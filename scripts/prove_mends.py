@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class Mend:
     line: str
     without: str
     tests: Sequence[str]
+    also: Sequence["Mend"] = ()  # taken out with it, where either would do
 
 
 MENDS = [
@@ -51,6 +52,22 @@ MENDS = [
         'this.#post({ type: "traits", client: this.id, values });',
         "",
         [f"{CELLS}what_a_page_sets_arrives_though_traits_have_jammed"],
+    ),
+    Mend(
+        "either way past a cell that awaits and publishes",
+        "xai_widgets/widgets/base.py",
+        'self.comm.__dict__.pop("_reply_subshell_id", None)',
+        "pass",
+        [f"{CELLS}scrubbing_goes_on_while_a_cell_awaits"],
+        [
+            Mend(
+                "",
+                "js/src/live/client.ts",
+                'this.#post({ type: "traits", client: this.id, values });',
+                "",
+                (),
+            )
+        ],
     ),
     Mend(
         "a later view is given what is shown",
@@ -149,6 +166,13 @@ MENDS = [
         [f"{WORK}five_seconds"],
     ),
     Mend(
+        "what was cancelled ends in the kernel",
+        "xai_widgets/live/session.py",
+        "        self._scheduler.cancel(lambda other: other == key)\n",
+        "",
+        [f"{WORK}five_seconds"],
+    ),
+    Mend(
         "a failure on the way is told",
         "xai_widgets/live/scheduler.py",
         "job.follower.failed(error)",
@@ -211,23 +235,27 @@ def copied(tree: Path) -> Path:
 
 def tried(tree: Path, mend: Mend) -> tuple[bool, str]:
     """Return whether each of the tests fails without the mend, and what they said."""
-    path = tree / mend.path
-    source = path.read_text("utf-8")
-    if source.count(mend.line) != 1:
-        return False, f"stands {source.count(mend.line)} times in {mend.path}"
-    path.write_text(source.replace(mend.line, mend.without), "utf-8")
+    parts = (mend, *mend.also)
+    sources = {part.path: (tree / part.path).read_text("utf-8") for part in parts}
+    for part in parts:
+        if (count := sources[part.path].count(part.line)) != 1:
+            return False, f"stands {count} times in {part.path}"
     try:
-        built(tree, mend)
+        for part in parts:
+            changed = sources[part.path].replace(part.line, part.without)
+            (tree / part.path).write_text(changed, "utf-8")
+        built(tree, sources)
         said = [failure(tree, test) for test in mend.tests]
         return all(said), "; ".join(one or "(passed)" for one in said)
     finally:
-        path.write_text(source, "utf-8")
-        built(tree, mend)
+        for path, source in sources.items():
+            (tree / path).write_text(source, "utf-8")
+        built(tree, sources)
 
 
-def built(tree: Path, mend: Mend) -> None:
-    """Build the bundles where the mend is in them."""
-    if mend.path.startswith("js/"):
+def built(tree: Path, changed: Iterable[str]) -> None:
+    """Build the bundles where something changed that is in them."""
+    if any(path.startswith("js/") for path in changed):
         subprocess.run([sys.executable, "js/npm.py", "build"], cwd=tree, check=True, capture_output=True)
 
 

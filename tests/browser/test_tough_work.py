@@ -37,7 +37,7 @@ explorer
 
 
 def test_five_seconds_a_step_and_the_page_stays_alive(desk: Notebook) -> None:
-    """Mend: `Session.goes_on`, by which a slow kernel is told from a lost one."""
+    """Mends: `Session.goes_on`, by which a slow kernel is told from a lost one; `Session.cancel`."""
     desk.show(STEPS)
     page = painted(desk)
     view, method = attribution(page), page.get_by_label("Method", exact=True)
@@ -66,6 +66,9 @@ def test_five_seconds_a_step_and_the_page_stays_alive(desk: Notebook) -> None:
     view.press("Escape")
     expect(view).to_have_attribute("data-phase", "cancelled", timeout=4000)
     desk.run("seconds[0] = 0.0")
+    # And in the kernel: the step that was being made is the last one.
+    desk.run("from xai_widgets.live.scheduler import worker\nassert worker().wait_idle(120)")
+    assert desk.value("made.count('occlusion')") <= 1
     method.select_option("integrated_gradients")
     expect(view).to_have_attribute("data-method", "integrated_gradients", timeout=20_000)
     expect(view).to_have_attribute("data-phase", "done", timeout=20_000)

@@ -1,6 +1,6 @@
 """Methods that weigh the channels of a layer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -24,6 +24,10 @@ Channels = Annotated[
     int,
     Range(8, 4096, log=True, label="channels", help="At most so many, those with the largest activations."),
 ]
+
+
+FIRST = 8
+"""Channels of the first picture."""
 
 
 class Maps:
@@ -237,7 +241,7 @@ def _one_by_one(
     """
     order = seen.maps[0].abs().sum(dim=(1, 2)).argsort(descending=True, stable=True)[:most]
     scores, settling = torch.zeros(0, dtype=torch.float64), Settling()
-    for count in _portions(seen.problem, len(order)):
+    for count in seen.problem.portions(len(order), "forward passes", FIRST):
         chosen = order[len(scores) : len(scores) + count]
         scores = torch.cat([scores, ask(chosen)])
         asked = order[: len(scores)]
@@ -248,12 +252,6 @@ def _one_by_one(
         found = Attribution(values, len(scores) + 1, checks=(seen.carried,))
         error = 0.0 if final and len(order) == seen.maps.shape[1] else moved
         yield Step(found, len(scores) / len(order), error, final)
-
-
-def _portions(problem: Problem, count: int) -> Iterator[int]:
-    first = min(8, count)
-    yield first
-    yield from problem.portions(count - first, "forward passes")
 
 
 def checked_layer(tree: LayerTree, name: str) -> Layer:

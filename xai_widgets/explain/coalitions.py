@@ -48,10 +48,8 @@ class _Game:
         return self.problem.outputs(self.pieces.with_only(there))
 
     def portions(self, count: int) -> Iterator[int]:
-        """Yield how many to ask at once: a few for the first picture, then what a step has time for."""
-        first = min(FIRST, count)
-        yield first
-        yield from self.problem.portions(count - first, "forward passes")
+        """Yield how many to ask at once."""
+        return self.problem.portions(count, "forward passes", FIRST)
 
     def step(
         self,

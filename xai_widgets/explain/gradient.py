@@ -1,7 +1,6 @@
 """Methods that read the gradient at the picture, or around it."""
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Annotated
 
 import numpy as np
@@ -86,7 +85,7 @@ def _noisy(problem: Problem, samples: int, noise: float) -> Iterator[Floats]:
     generator = problem.generator()
     sigma = noise * float(problem.inputs.max() - problem.inputs.min())
     # One sample first: a picture after one gradient.
-    for count in chain([1], problem.portions(samples - 1)):
+    for count in problem.portions(samples, first=1):
         yield problem.gradients(problem.inputs + sigma * problem.noise(generator, count))[1]
 
 

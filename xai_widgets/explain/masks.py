@@ -1,7 +1,6 @@
 """Methods that show the network the picture through masks."""
 
 import math
-from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
@@ -26,6 +25,7 @@ Area = Annotated[float, Range(0.01, 0.6, log=True, label="area", help="Share of 
 Rounds = Annotated[int, Range(20, 1000, log=True, label="steps", help="Of the optimisation.")]
 
 FIRST = 8
+"""Masks of the first picture."""
 SOFT, HARD = 0.3, 30.0
 """Weight of the area at the first and the last step, where the target's whole way counts 1."""
 
@@ -39,7 +39,7 @@ def rise(problem: Problem, *, masks: Count = 512, cells: Cells = 7, kept: Kept =
     """
     reference = problem.reference()
     outputs, weighted, plain, asked = Running(), Running(), Running(), 0
-    for count in _portions(problem, masks):
+    for count in problem.portions(masks, "forward passes", FIRST):
         more = torch.cat([_mask(problem, asked + row, cells, kept) for row in range(count)])
         found = problem.outputs(more * problem.inputs + (1 - more) * reference)
         shown = more[:, 0].double().numpy() / kept
@@ -51,12 +51,6 @@ def rise(problem: Problem, *, masks: Count = 512, cells: Cells = 7, kept: Kept =
         values = np.asarray(weighted.mean) - float(np.asarray(outputs.mean)) * np.asarray(plain.mean)
         error = math.sqrt(float(outputs.variance) / kept / asked)
         yield Step(attribution(values, asked, random=True), asked / masks, error, asked == masks)
-
-
-def _portions(problem: Problem, count: int, counted: str = "forward passes") -> Iterator[int]:
-    first = min(FIRST, count)
-    yield first
-    yield from problem.portions(count - first, counted)
 
 
 def _mask(problem: Problem, index: int, cells: int, kept: float) -> Tensor:
@@ -95,8 +89,7 @@ def sobol(problem: Problem, *, cells: Cells = 7, designs: Designs = 32) -> Steps
         a, b = engine.draw(1)[0].chunk(2)
         rows = torch.cat([a[None], torch.where(torch.eye(count, dtype=torch.bool), b, a)])
         gains: Floats = np.zeros(0)
-        portions = _portions if number == 1 else Problem.portions
-        for part in portions(problem, len(rows), "forward passes"):
+        for part in problem.portions(len(rows), "forward passes", FIRST if number == 1 else 0):
             gains = np.append(gains, ask(rows[len(gains) : len(gains) + part]))
             asked += part
             changes = np.full(count, ((gains[0] - gains[1:]) ** 2 / 2).mean() if len(gains) > 1 else 0.0)

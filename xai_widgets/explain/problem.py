@@ -54,11 +54,15 @@ class Problem:
             return 32
         return max(1, min(16, 600_000 // self.inputs.numel()))
 
-    def portions(self, count: int, counted: str = "gradients") -> Iterator[int]:
+    def portions(self, count: int, counted: str = "gradients", first: int = 0) -> Iterator[int]:
         """Yield sizes that add up to count, each as large as a step of 50 to 100 ms allows.
 
-        What a method finds must not depend on them but for rounding: they follow the clock.
+        What a method finds must not depend on them but for rounding: they follow the clock. With `first`,
+        so many come before, together: fewer would make no picture.
         """
+        if first:
+            yield min(first, count)
+            count -= min(first, count)
         while count > 0:
             size = min(count, self.model.at_once(self.inputs, counted, self.batch))
             count -= size
