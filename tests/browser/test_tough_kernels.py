@@ -98,23 +98,24 @@ def test_a_page_loaded_after_a_restart_is_not_blank(desk: Notebook) -> None:
     )
 
 
-def test_an_interrupt_stops_the_cell_and_nothing_else(desk: Notebook) -> None:
+def test_an_interrupt_stops_the_cell_and_nothing_else(desk: Notebook, tmp_path: Path) -> None:
     """Mend: `untouched` in `model/hooks.py` gives hooks and lock back on KeyboardInterrupt, too."""
     desk.show(EXPLORER)
-    page = painted(desk)
+    painted(desk)
+    inside = tmp_path / "inside"
     desk.run(
-        "import threading, time\n"
-        "slow, inside = [True], threading.Event()\n"
+        "import pathlib, threading, time\n"
+        "slow = [True]\n"
         "def crawl(*_):\n"
         "    while slow and threading.current_thread() is threading.main_thread():\n"
-        "        inside.set(); time.sleep(0.02)\n"
+        f"        pathlib.Path({str(inside)!r}).touch(); time.sleep(0.02)\n"
         "model.module.register_forward_hook(crawl)"
     )
     desk.start("explorer.attribution.explain()\nexplorer.scene.model.predict(explorer.scene.inputs(3) * 0.5)")
-    page.wait_for_function("() => xwPanel.sessionContext.session.kernel.status === 'busy'")
+    # The host's word "busy" may be gone before it is read: the page's own messages end with "idle", too.
+    eventually(inside.exists)
     desk.interrupt()
     desk.finish()
-    assert desk.value("inside.is_set()")
     scrub(desk)
     desk.run("slow.clear()")
 
