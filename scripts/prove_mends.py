@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,6 @@ class Mend:
     line: str
     without: str
     tests: Sequence[str]
-    also: Sequence["Mend"] = ()  # taken out with it, where either would do
 
 
 MENDS = [
@@ -52,22 +51,6 @@ MENDS = [
         'this.#post({ type: "traits", client: this.id, values });',
         "",
         [f"{CELLS}what_a_page_sets_arrives_though_traits_have_jammed"],
-    ),
-    Mend(
-        "either way past a cell that awaits and publishes",
-        "xai_widgets/widgets/base.py",
-        'self.comm.__dict__.pop("_reply_subshell_id", None)',
-        "pass",
-        [f"{CELLS}scrubbing_goes_on_while_a_cell_awaits"],
-        [
-            Mend(
-                "",
-                "js/src/live/client.ts",
-                'this.#post({ type: "traits", client: this.id, values });',
-                "",
-                (),
-            )
-        ],
     ),
     Mend(
         "a later view is given what is shown",
@@ -235,27 +218,23 @@ def copied(tree: Path) -> Path:
 
 def tried(tree: Path, mend: Mend) -> tuple[bool, str]:
     """Return whether each of the tests fails without the mend, and what they said."""
-    parts = (mend, *mend.also)
-    sources = {part.path: (tree / part.path).read_text("utf-8") for part in parts}
-    for part in parts:
-        if (count := sources[part.path].count(part.line)) != 1:
-            return False, f"stands {count} times in {part.path}"
+    path = tree / mend.path
+    source = path.read_text("utf-8")
+    if source.count(mend.line) != 1:
+        return False, f"stands {source.count(mend.line)} times in {mend.path}"
+    path.write_text(source.replace(mend.line, mend.without), "utf-8")
     try:
-        for part in parts:
-            changed = sources[part.path].replace(part.line, part.without)
-            (tree / part.path).write_text(changed, "utf-8")
-        built(tree, sources)
+        built(tree, mend)
         said = [failure(tree, test) for test in mend.tests]
         return all(said), "; ".join(one or "(passed)" for one in said)
     finally:
-        for path, source in sources.items():
-            (tree / path).write_text(source, "utf-8")
-        built(tree, sources)
+        path.write_text(source, "utf-8")
+        built(tree, mend)
 
 
-def built(tree: Path, changed: Iterable[str]) -> None:
-    """Build the bundles where something changed that is in them."""
-    if any(path.startswith("js/") for path in changed):
+def built(tree: Path, mend: Mend) -> None:
+    """Build the bundles where the mend is in them."""
+    if mend.path.startswith("js/"):
         subprocess.run([sys.executable, "js/npm.py", "build"], cwd=tree, check=True, capture_output=True)
 
 

@@ -59,7 +59,7 @@ def test_scrubbing_goes_on_while_a_cell_sleeps(desk: Notebook, tmp_path: Path) -
 
 
 def test_scrubbing_goes_on_while_a_cell_awaits_and_publishes(desk: Notebook, tmp_path: Path) -> None:
-    """Mends: `Panel._hear_everywhere` or `Client.steady`, either of which is enough."""
+    """As users have it; the next test holds the mend, `Client.steady`, where this one passes without it."""
     desk.show(EXPLORER)
     page = painted(desk)
     end = tmp_path / "end"
