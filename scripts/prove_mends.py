@@ -151,7 +151,7 @@ MENDS = [
     Mend(
         "what was cancelled ends in the kernel",
         "xai_widgets/live/session.py",
-        "        self._scheduler.cancel(lambda other: other == key)\n",
+        "        self._scheduler.cancel(lambda other: other in keys)\n",
         "",
         [f"{WORK}five_seconds"],
     ),

@@ -156,9 +156,9 @@ class Session:
         self._scheduler.submit(Job(key, lambda: _ahead_steps(fresh), follower, ahead=True, ready=ready))
 
     def cancel(self, client: str, topic: str) -> None:
-        """Drop the wish of this client and topic, if it still runs."""
-        key = self._key(client, topic)
-        self._scheduler.cancel(lambda other: other == key)
+        """Drop the wish of this client and topic, if it still runs, and what was to come after it."""
+        keys = (self._key(client, topic), self._key(client, f"ahead {topic}"))
+        self._scheduler.cancel(lambda other: other in keys)
         with self._lock:
             line = self._lines.get((client, topic))  # a stranger's word makes no line
             if line is not None:
