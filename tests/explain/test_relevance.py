@@ -316,6 +316,20 @@ def test_parts_of_attention_are_the_whole() -> None:
     torch.testing.assert_close(apart, module(x).detach(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [torch.bool, torch.float32])
+def test_masked_attention_in_parts(kind: torch.dtype) -> None:
+    own = seeded(lambda: nn.MultiheadAttention(8, 2, batch_first=True))  # type: ignore[arg-type]
+    x = torch.rand(2, 5, 8, generator=torch.Generator().manual_seed(0))
+    apart = torch.ones(5, 5, dtype=torch.bool).triu(1)
+    mask = apart if kind == torch.bool else torch.zeros(5, 5).masked_fill(apart, -torch.inf)
+    passed = Rules({"softmax": lambda func, *args, **more: func(*args, **more)})
+    with torch.no_grad():
+        whole = own(x, x, x, attn_mask=mask, need_weights=False)[0]
+        with passed:
+            parts = own(x, x, x, attn_mask=mask, need_weights=False)[0]
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
+
+
 def test_functions_and_modules_alike() -> None:
     """`F.relu`, `x.relu_()` and `nn.ReLU` are one function to a rule, in place or not, used once or twice."""
 

@@ -186,9 +186,11 @@ def guided_grad_cam(problem: Problem) -> Steps:
 
     Selvaraju et al., "Grad-CAM", ICCV 2017, section 3.2: their product.
     """
-    cam, fine = (next(iter(steps)).value for steps in (grad_cam(problem), guided_backprop(problem)))
+    fine = next(iter(guided_backprop(problem))).value
+    yield Step(fine, 0.5, float(np.abs(fine.values).mean()), False)
+    cam = next(iter(grad_cam(problem))).value
     values = (fine.values * cam.values).astype(np.float32)
-    yield Step(Attribution(values, 1, checks=cam.checks), 1.0, None, True)
+    yield Step(Attribution(values, 2, checks=cam.checks), 1.0, None, True)
 
 
 def score_cam(problem: Problem, *, channels: Channels = 4096) -> Steps:

@@ -137,7 +137,10 @@ def _multi_head(
         return lined.view(*lined.shape[:-1], num_heads, -1).permute(1, 2, 0, 3)  # (n, heads, t, c)
 
     q, k, v = map(heads, (query, key, value), weights, biases)
-    mixed = attention(q, k, v, more.get("attn_mask"))
+    mask = more.get("attn_mask")
+    if mask is not None and mask.dtype == torch.bool:
+        mask = ~mask  # here True keeps a pair apart, in scaled_dot_product_attention it lets it through
+    mixed = attention(q, k, v, mask)
     joined = mixed.permute(2, 0, 1, 3).flatten(2)
     return F.linear(joined, out_proj_weight, out_proj_bias), None
 
