@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from xai_widgets.results import Explanation
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "methods.md"
 KIT = Path(os.environ.get("XAI_WIDGETS_KIT", "../shared/kit"))
-FEW: dict[str, dict[str, int]] = {
+FEW: dict[str, dict[str, Any]] = {
     "integrated_gradients": {"steps": 16},
     "expected_gradients": {"steps": 16},
     "idgi": {"steps": 9},
@@ -75,7 +76,7 @@ def networks() -> dict[str, tuple[str, Callable[[], nn.Module], int]]:
 def tried(model: Model, picture: Tensor, name: str) -> tuple[str, str]:
     """Return a mark and a sentence: what the worst check says, or why it is refused."""
     try:
-        found: Explanation = last(explain_steps(model, picture, name, target=1, **FEW.get(name, {}))).value  # type: ignore[arg-type]
+        found: Explanation = last(explain_steps(model, picture, name, target=1, **FEW.get(name, {}))).value
     except XaiWidgetsError as error:
         return "–", error.message
     worst = found.evidence.worst

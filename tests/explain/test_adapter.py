@@ -1,5 +1,6 @@
 """A method of the user's own, and those of Captum."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from xai_widgets.parameters import Range
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def forgotten() -> Iterator[None]:
     before = dict(registry._methods)
     yield
     registry._methods.clear()
@@ -71,8 +72,6 @@ def test_what_a_function_gives_is_checked(given: Any, said: str) -> None:
 
     with pytest.raises(ParameterError) as caught:
         explain(Model(seeded(Conv)), picture(), "wrong", target=0)
-    import re
-
     assert re.search(said, f"{caught.value}"), caught.value
 
 

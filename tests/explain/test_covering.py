@@ -83,14 +83,26 @@ def test_shapley_sampling_by_enumeration() -> None:
         )
 
 
+class Together(nn.Module):
+    """A gain of three players together: an order and its reverse do not settle it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        half = x.shape[-1] // 2
+        parts = (x[..., :half, :half], x[..., :half, half:], x[..., half:, :half])
+        a, b, c = (part.mean(dim=(1, 2, 3)) for part in parts)
+        return torch.stack([3 * a * b * c, -a], dim=1)
+
+
 def test_standard_error_of_shapley_sampling_is_true(game: Model) -> None:
     """Over many seeds, the mean error is what a run says of itself, within a factor of two."""
     misses, told = [], []
     for seed in range(30):
-        found = explain(game, WHITE, "shapley_sampling", target=0, baseline="black", samples=40, seed=seed)
-        misses.append(np.abs(np.array(of_quarters(found.values)) - SHAPLEY).mean())
+        given = {"baseline": "black", "samples": 80, "seed": seed}
+        found = explain(Model(Together()), WHITE, "shapley_sampling", target=0, **given)
+        misses.append(np.abs(np.array(of_quarters(found.values)) - [1, 1, 1, 0]).mean())
         told.append(found.evidence["convergence"].figure * np.abs(found.values).mean())
-    assert 0.5 < np.mean(told) / max(np.mean(misses), 1e-9) < 4 or np.mean(misses) < 1e-6
+    assert np.mean(misses) > 0.01
+    assert 0.5 < np.mean(told) / np.mean(misses) < 2
 
 
 def test_kernel_shap_of_captum(game: Model) -> None:
@@ -100,7 +112,8 @@ def test_kernel_shap_of_captum(game: Model) -> None:
     theirs = attr.KernelShap(game.module).attribute(
         WHITE[None], torch.zeros(1, 3, 16, 16), target=0, feature_mask=mask, n_samples=2000
     )
-    assert of_quarters(theirs[0, 0].numpy()) == pytest.approx(SHAPLEY, abs=0.2)
+    ours = explain(game, WHITE, "kernel_shap", target=0, baseline="black", samples=2048)
+    assert of_quarters(theirs[0, 0].numpy()) == pytest.approx(of_quarters(ours.values), abs=0.2)
 
 
 def test_feature_ablation_of_captum(game: Model) -> None:
@@ -159,17 +172,14 @@ def test_rise_by_its_sum() -> None:
     module, x = seeded(Conv), picture()
     model = Model(module)
     problem = Problem(model, x[None], x[None], ClassTarget(2))
-    masks = torch.cat([_mask(problem, k, 3, 0.5) for k in range(20)])
+    masks = torch.cat([_mask(problem, k, 3, 0.5) for k in range(32)])
     grey = torch.full((1, 3, 1, 1), 128 / 255)
     with torch.no_grad():
         outputs = module(masks * x + (1 - masks) * grey)[:, 2].double()
     expected = ((outputs - outputs.mean())[:, None, None] * masks[:, 0].double()).mean(dim=0) / 0.5
     found = explain(model, x, "rise", target=2, masks=32, cells=3)
     assert found.evidence.evaluations == 32
-    shorter = explain(model, x, "rise", target=2, masks=32, cells=3, seed=0)
-    np.testing.assert_array_equal(found.values, shorter.values)
-    # The first 20 of the 32 are these; the rest only refine.
-    assert np.corrcoef(found.values.ravel(), expected.numpy().ravel())[0, 1] > 0.3
+    np.testing.assert_allclose(found.values, expected.numpy(), rtol=1e-3, atol=1e-6)
 
 
 def test_sobol_indices_of_a_linear_function() -> None:

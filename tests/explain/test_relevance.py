@@ -119,8 +119,7 @@ def test_two_layers_by_hand() -> None:
     x = torch.tensor([1.0, 2.0]).view(1, 1, 1, 2)
 
     def relevance(rule: Sharing) -> list[float]:
-        rules = lambda: Relevance(rule, rule)  # noqa: E731
-        _, gradients, *_ = model.ruled_gradients(x, ClassTarget(0), rules)
+        _, gradients, *_ = model.ruled_gradients(x, ClassTarget(0), lambda: Relevance(rule, rule))
         return (gradients * x).flatten().tolist()
 
     assert relevance(epsilon_rule(1e-6)) == pytest.approx([1, 1], rel=1e-4)
@@ -215,7 +214,7 @@ def test_rules_of_zennit(rule: str, net: type[nn.Module]) -> None:
     module = stirred(seeded(net))
     theirs = by_zennit(module, rule)
     ours = shared(module, lambda: Relevance(RULES[rule], RULES[rule]))
-    np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-3 * np.abs(theirs).max())
+    np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=3e-4 * np.abs(theirs).max())
 
 
 # ---- what it promises ----
@@ -242,8 +241,10 @@ def test_relevance_is_conserved_without_biases(method: str) -> None:
 def flat_relevance(module: nn.Module, x: Tensor) -> np.ndarray:
     model = Model(module.eval())
     model.channels = 1
-    rules = lambda: Relevance(epsilon_rule(1e-9), epsilon_rule(1e-9))  # noqa: E731
-    _, gradients, *_ = model.ruled_gradients(x.view(1, 1, 1, -1), ClassTarget(0), rules)
+    exact = epsilon_rule(1e-9)
+    _, gradients, *_ = model.ruled_gradients(
+        x.view(1, 1, 1, -1), ClassTarget(0), lambda: Relevance(exact, exact)
+    )
     return (gradients.flatten() * x).double().numpy()
 
 

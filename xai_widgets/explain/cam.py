@@ -230,7 +230,9 @@ def ablation_cam(problem: Problem, *, channels: Channels = 4096) -> Steps:
         left, _ = problem.model.at_layer(problem.inputs, problem.target, seen.layer.name, activation)
         return left.double()
 
-    weigh = lambda left: (seen.output - left) / max(abs(seen.output), 1e-12)  # noqa: E731
+    def weigh(left: Tensor) -> Tensor:
+        return (seen.output - left) / max(abs(seen.output), 1e-12)
+
     return _one_by_one(seen, channels, ask, weigh)
 
 

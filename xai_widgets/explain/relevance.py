@@ -290,8 +290,8 @@ def excitation_backprop(problem: Problem) -> Steps:
 
     Zhang et al., "Top-Down Neural Attention by Excitation Backprop", ECCV 2016: z⁺ at every layer.
     """
-    rules = lambda: Relevance(alpha_beta_rule(1, 0), alpha_beta_rule(1, 0))  # noqa: E731
-    output, values = _propagated(problem, rules)
+    winners = alpha_beta_rule(1, 0)
+    output, values = _propagated(problem, lambda: Relevance(winners, winners))
     found = np.maximum(values / output, 0) if output else np.zeros_like(values)
     yield _step(found, 1.0)
 
