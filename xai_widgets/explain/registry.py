@@ -8,6 +8,7 @@ from . import (
     attention,
     backprop,
     cam,
+    channels,
     coalitions,
     deep_lift,
     gradient,
@@ -22,7 +23,7 @@ from . import (
 from .method import Method
 
 _FAMILIES = (
-    *(path, walks, xrai, cam, gradient, backprop, relevance, deep_lift),
+    *(path, walks, xrai, cam, channels, gradient, backprop, relevance, deep_lift),
     *(attention, perturbation, masks, coalitions, internal),
 )
 _methods: dict[str, Method] = {method.name: method for family in _FAMILIES for method in family.METHODS}
