@@ -23,6 +23,7 @@ from .topic import THUMBNAIL, Params, Topic, at_once, reduce_maps
 
 if TYPE_CHECKING:
     from .scene import Scene
+    from .subject import Subject
 
 
 def wish(scene: "Scene", topic: str, params: Params) -> Wish:
@@ -48,7 +49,7 @@ def wish(scene: "Scene", topic: str, params: Params) -> Wish:
     )
 
 
-def settled(scene: "Scene", params: Params) -> Params:
+def settled(subject: "Subject", params: Params) -> Params:
     """Return a wish for an attribution in full: defaults filled in, what the method does not use left out.
 
     Two wishes for the same explanation are equal after this, whoever made them.
@@ -64,22 +65,22 @@ def settled(scene: "Scene", params: Params) -> Params:
         "layer": params["layer"] if "layer" in method.needs else None,
         "method": method.name,
         "params": method.check(params["params"]),
-        "baseline": scene.baseline(baseline).to_json() if baseline else None,
+        "baseline": subject.baseline(baseline).to_json() if baseline else None,
         "seed": params["seed"],
     }
 
 
-def explain(scene: "Scene", wish: Params) -> Iterator[Step[Explanation]]:
+def explain(subject: "Subject", wish: Params) -> Iterator[Step[Explanation]]:
     """Run the method that a settled wish names, on pixels that are read and resized already."""
     image, target = wish["image"], wish["target"]
     return explain_steps(
-        scene.model,
-        scene.ready(image),
+        subject.model,
+        subject.ready(image),
         method=wish["method"],
         # Not asked of the network again: the predictions know it.
-        target=scene.predictions(image)[0].index if target is None else target,
+        target=subject.predictions(image)[0].index if target is None else target,
         layer=wish["layer"],
-        baseline=scene.baseline(wish["baseline"]) if wish["baseline"] else None,
+        baseline=subject.baseline(wish["baseline"]) if wish["baseline"] else None,
         seed=wish["seed"],
         **wish["params"],
     )
