@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from ..anytime import Step
-from ..errors import InputError, ParameterError
+from ..errors import InputError, ParameterError, did_you_mean
 from ..explain import METHODS
 from ..explain.registry import find
 from ..inputs import baselines, images
@@ -80,6 +80,20 @@ class Scene(Subject):
             )
         return self.baseline(value).to_json()
 
+    def subject(self, name: str | None = None) -> Subject:
+        """Return another model with the scene's images by its name; the scene itself without one.
+
+        Raises:
+            ParameterError: there is no such model.
+        """
+        if name is None:
+            return self
+        if name not in self.others:
+            words = f"No model is called {name!r} here."
+            hint = did_you_mean(str(name), self.others) if self.others else "Give models={name: Model}."
+            raise ParameterError(words, hint)
+        return self.others[name]
+
     def checked(self, key: str, value: Any) -> Any:
         """Return a value of the selection in the form the browser knows, or raise what is wrong with it."""
         return self._check(self.selection, key, value)
@@ -88,9 +102,9 @@ class Scene(Subject):
         """Add an image and return its index."""
         picture = images.load(source, name=name)
         self.model.pixels(picture)
-        self.pictures = [*self.pictures, picture]
-        for other in self.others.values():
-            other.pictures = self.pictures
+        pictures = [*self.pictures, picture]
+        for subject in (self, *self.others.values()):
+            subject.look_at(pictures)
         self._announce_images()
         self.session.reset()  # a distribution of all images is another one now
         return len(self.pictures) - 1

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
@@ -12,6 +13,7 @@ from ..inputs import baselines
 from ..inputs.images import Picture
 from ..live import messages
 from ..live.cache import ByteCache, remembered
+from ..metrics.randomisation import randomised
 from ..model.handle import Model, Prediction
 from ..model.layers import Layer, LayerTree
 from ..results import Explanation
@@ -43,6 +45,16 @@ class Subject:
         self.model = model
         self.pictures = pictures
         self._number = next(_numbers)
+
+    def look_at(self, pictures: list[Picture]) -> None:
+        """Take other pictures, where those that stay keep their places."""
+        self.pictures = pictures
+        self.__dict__.pop("shuffled", None)
+
+    @cached_property
+    def shuffled(self) -> "Subject":
+        """The model with shuffled weights, to hold explanations against; see `metrics.randomisation`."""
+        return Subject(randomised(self.model), self.pictures)
 
     def picture(self, image: int) -> Picture:
         """Return one of the pictures."""
@@ -109,6 +121,9 @@ class Subject:
 
     def forget(self) -> None:
         """Free what is kept."""
+        shuffled = self.__dict__.pop("shuffled", None)
+        if shuffled is not None:
+            shuffled.forget()
 
         def ours(key: Hashable) -> bool:
             return isinstance(key, tuple) and key[0] == self._number
