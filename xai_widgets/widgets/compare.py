@@ -58,7 +58,7 @@ class Compare(Panel):
 
     bundle = "compare"
     follows = ("image", "target", "layer", "method", "params", "baseline", "seed")
-    topics = ("grid", "cell", "agreement", "parting", "input")
+    topics = ("grid", "cell", "picture", "agreement", "parting", "layers", "predictions")
 
     image: Any = followed("image")
     target: Any = followed("target")

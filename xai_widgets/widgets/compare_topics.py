@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..anytime import Step
 from ..errors import ParameterError
 from ..explain import explain_steps
+from ..inputs.images import shown as as_picture
 from ..live import codec
 from ..live.session import Encoded
 from ..metrics.parting import Parting, parting
@@ -55,6 +56,10 @@ def _agreement(scene: "Scene", params: Params) -> Iterator[Step[_Together]]:
     yield Step(_Together(agreement(maps)), 1.0, None, True)
 
 
+def _picture(scene: "Scene", params: Params) -> Any:
+    return as_picture(scene.subject(params["model"]).pixels(params["image"])[0])
+
+
 def _parting(scene: "Scene", params: Params) -> Parting:
     one, other = (scene.subject(params[key]) for key in ("one", "other"))
     image = params["image"]
@@ -72,6 +77,10 @@ def _show_grid(scene: "Scene", params: Params, step: Step[Grid]) -> Encoded:
     ]
     cells = [[{"wish": cell.wish, "says": cell.says} for cell in row] for row in grid.cells]
     return Encoded({"rows": list(grid.rows), "columns": columns, "cells": cells, "letters": grid.letters})
+
+
+def _show_picture(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
+    return Encoded({"name": scene.picture(params["image"]).name}, (codec.pack_picture("picture", step.value),))
 
 
 def _show_agreement(scene: "Scene", params: Params, step: Step[_Together]) -> Encoded:
@@ -107,6 +116,7 @@ _GRID = (
 TOPICS: dict[str, Topic] = {
     "grid": Topic(at_once(laid_out), _show_grid, _GRID),
     "cell": Topic(explained, show_explanation, (*WISH, "model", "control")),
+    "picture": Topic(at_once(_picture), _show_picture, ("image", "model")),
     "agreement": Topic(_agreement, _show_agreement, ("cells",)),
     "parting": Topic(at_once(_parting), _show_parting, ("image", "one", "other")),
 }
