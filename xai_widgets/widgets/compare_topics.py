@@ -6,7 +6,7 @@ each on a line of its own ("cell:0", "cell:1", …), and for the "agreement" of 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..anytime import Step
 from ..errors import ParameterError
