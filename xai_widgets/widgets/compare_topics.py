@@ -80,7 +80,8 @@ def _show_grid(scene: "Scene", params: Params, step: Step[Grid]) -> Encoded:
 
 
 def _show_picture(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
-    return Encoded({"name": scene.picture(params["image"]).name}, (codec.pack_picture("picture", step.value),))
+    name = scene.picture(params["image"]).name
+    return Encoded({"name": name}, (codec.pack_picture("picture", step.value),))
 
 
 def _show_agreement(scene: "Scene", params: Params, step: Step[_Together]) -> Encoded:
