@@ -92,7 +92,8 @@ def _baselines(scene: "Scene", asked: Params, given: Sequence[Any]) -> list[Colu
 
 def _layers(scene: "Scene", asked: Params, given: Sequence[Any]) -> list[Column]:
     tree = scene.tree(asked["image"])
-    usual = [layer.name for layer in tree.viewable if layer.grid]
+    picture = tuple(scene.inputs(asked["image"]).shape[1:])
+    usual = [layer.name for layer in tree.viewable if layer.grid and layer.shape != picture]
     known = {layer.name: layer for layer in tree.viewable}
     wanted = given or spread(usual, {tree.default_cam()}, LAYERS)
 
@@ -192,16 +193,18 @@ def laid_out(scene: "Scene", asked: Params) -> Grid:
 
 
 def _with_controls(scene: "Scene", asked: Params, columns: list[Column]) -> list[Column]:
-    """Add what no explanation should look like; both show what the first column shows."""
+    """Add what no explanation should look like; both show what the first column shows.
+
+    Of a class the shuffled network is asked for its own: what it never says has no gradient behind a last
+    ReLU, and a black map tells itself.
+    """
     first = columns[0]
-    change = {"image": asked["image"], "target": asked["target"]} | first.change
-    if change["target"] is None:  # the shuffled network predicts something else
-        predictions = scene.subject(change.get("model")).predictions(change["image"])
-        change |= {"target": predictions[0].index}
+    target = first.change.get("target", asked["target"])
+    change = first.change | {"target": target if isinstance(target, dict) else None}
     return [
         *columns,
-        replace(first, label="Weights shuffled", change=change, control="randomised", value=None),
-        replace(first, label=EDGES.label, change=change, control="edges", value=None, detail=""),
+        replace(first, label="Weights shuffled", change=change, control="randomised", value=None, detail=""),
+        replace(first, label=EDGES.label, control="edges", value=None, detail=""),
     ]
 
 

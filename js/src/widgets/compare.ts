@@ -139,6 +139,7 @@ export class Compare {
     );
     off.push(client.feed("grid").onFrame((frame) => this.#laidOut(frame)));
     off.push(client.feed("grid").onStatus(() => this.#showStatus()));
+    off.push(client.feed("agreement").onStatus(() => this.#showStatus()));
     for (const topic of ["layers", "predictions", "agreement"])
       off.push(
         client.feed(topic).onFrame((frame) => {
@@ -324,7 +325,10 @@ export class Compare {
     this.#together.showParting(known, partings);
     this.#showScale(look);
     const image = welcome.images[values.image]?.name ?? "";
-    write(this.#rest, [welcome.model, look.by === "images" ? "" : image].filter(Boolean).join(" · "));
+    const told = new Set(this.#board.cells.filter(({ map }) => map).map(({ target }) => target));
+    const target = told.size === 1 ? `for ${[...told][0]}` : "";
+    const parts = [welcome.model, look.by === "images" ? "" : image, target];
+    write(this.#rest, parts.filter(Boolean).join(" · "));
     this.#point(null);
     this.#mark(known);
   }
@@ -359,22 +363,29 @@ export class Compare {
   }
 
   #showStatus(): void {
-    const grid = this.client.feed("grid").status;
-    const cells = this.#board.cells.filter(({ plan, visible }) => plan.wish && visible);
-    const working = cells.filter((cell) => cell.working);
-    const bare = !this.#board.cells.some(({ map }) => map);
-    let status = grid;
-    if (grid.phase === "done" && cells.length > 0) {
-      const stale = working.find((cell) => cell.status?.phase === "stale")?.status;
-      const done = cells.reduce(
-        (sum, { status: one }) => sum + (one?.phase === "done" ? 1 : (one?.done ?? 0)),
-        0,
-      );
-      const phase = working.length > 0 ? (bare ? "waiting" : "refining") : this.#rested(cells);
-      const note = working.length > 0 ? `${cells.length - working.length} of ${cells.length} maps` : null;
-      status = stale ?? { ...grid, phase, done: done / cells.length, ms: null, note };
-    }
+    const planned = this.#board.cells.filter(({ plan }) => plan.wish);
+    const seen = planned.filter(({ visible }) => visible);
+    const bare = !planned.some(({ map }) => map);
+    const { status: grid } = this.client.feed("grid");
+    const status = grid.phase === "done" && planned.length > 0 ? this.#sum(grid, seen, bare) : grid;
     if (!this.#standing.show(status, null, bare)) this.#standing.notice.hide();
+  }
+
+  /** How all cells stand that can be seen, as one. */
+  #sum(grid: Status, cells: readonly Cell[], bare: boolean): Status {
+    const working = cells.filter((cell) => cell.working || !cell.status);
+    const stale = working.find((cell) => cell.status?.phase === "stale")?.status;
+    if (stale) return stale;
+    const share = cells.reduce(
+      (sum, { status }) => sum + (status?.phase === "done" ? 1 : (status?.done ?? 0)),
+      0,
+    );
+    const done = cells.length > 0 ? share / cells.length : 0;
+    const note = `${cells.length - working.length} of ${cells.length} maps`;
+    if (cells.length === 0 || working.length > 0)
+      return { ...grid, phase: bare ? "waiting" : "refining", done, ms: null, note: bare ? null : note };
+    const held = ["waiting", "refining"].includes(this.client.feed("agreement").status.phase);
+    return { ...grid, phase: held ? "refining" : this.#rested(cells), done, ms: null, note: null };
   }
 
   #rested(cells: readonly Cell[]): Status["phase"] {

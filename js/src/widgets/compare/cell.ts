@@ -24,6 +24,7 @@ export class Cell {
   map: Plane | null = null;
   signed = true;
   status: Status | null = null;
+  target = "";
   visible = false;
   #evidence: Evidence | null = null;
   #says = h("p", { class: "xw-cmp-says", hidden: true });
@@ -57,7 +58,8 @@ export class Cell {
     this.map = tensor ? plane(tensor) : null;
     this.signed = frame.meta?.signed !== false;
     this.#evidence = frame.meta?.evidence ?? null;
-    write(this.#target, String(frame.meta?.target?.label ?? ""));
+    this.target = String(frame.meta?.target?.label ?? "");
+    write(this.#target, this.target);
   }
 
   get working(): boolean {

@@ -99,8 +99,10 @@ export function selectedCell({ layout, values, look }: Known): { row: number; co
     images: values.image,
   };
   const here = canonical(now[look.by] ?? null);
-  const column = layout.columns.findIndex((one) => one.control === null && canonical(one.value) === here);
-  return { row: Math.max(0, layout.rows.indexOf(values.method)), column: Math.max(0, column) };
+  const real = layout.columns.map(({ control, value }) => (control === null ? canonical(value) : null));
+  const column = real.indexOf(here);
+  const first = real.findIndex((one) => one !== null);
+  return { row: Math.max(0, layout.rows.indexOf(values.method)), column: column < 0 ? first : column };
 }
 
 /** The params of topic "grid". */

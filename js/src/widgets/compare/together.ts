@@ -27,18 +27,28 @@ export interface Group {
   names: string[];
 }
 
+/** The line of the selected cell; where that has less than two maps, the first one that has. */
 export function groupOf(known: Known): Group {
-  const { layout, look, welcome } = known;
+  const { layout, look } = known;
   const at = selectedCell(known);
+  const own = look.along === "row" ? at.row : at.column;
+  const count = look.along === "row" ? layout.rows.length : layout.columns.length;
+  const others = Array.from({ length: count }, (_, line) => groupAt(known, line));
+  const mine = others[own] ?? groupAt(known, own);
+  return mine.indices.length > 1 ? mine : (others.find(({ indices }) => indices.length > 1) ?? mine);
+}
+
+function groupAt(known: Known, line: number): Group {
+  const { layout, look, welcome } = known;
   const count = layout.columns.length;
   const method = (row: number) => methodName(welcome, layout.rows[row] ?? "");
   const row = look.along === "row";
   const all = row
-    ? layout.columns.map((_, column) => ({ row: at.row, column }))
-    : layout.rows.map((_, one) => ({ row: one, column: at.column }));
+    ? layout.columns.map((_, column) => ({ row: line, column }))
+    : layout.rows.map((_, one) => ({ row: one, column: line }));
   const there = all.filter((place) => layout.cells[place.row]?.[place.column]?.wish);
   return {
-    title: row ? method(at.row) : columnName(known, at.column),
+    title: row ? method(line) : columnName(known, line),
     indices: there.map((place) => place.row * count + place.column),
     names: there.map((place) => (row ? columnName(known, place.column) : method(place.row))),
   };
@@ -99,7 +109,7 @@ export class Together {
     this.#figures = h(
       "div",
       { class: "xw-cmp-figures" },
-      figure("Where they differ (spread)", this.#spread, this.#spreadScale),
+      figure("Spread", this.#spread, this.#spreadScale),
       figure(this.#differenceTitle, this.#difference, this.#differenceScale),
       pairs,
       this.#parting,
@@ -211,7 +221,7 @@ function line(name: string, { meta, arrays }: Frame): HTMLElement {
     "div",
     { class: "xw-cmp-part" },
     h("b", {}, name),
-    h("div", { class: "xw-cmp-plot" }, svg, mark),
+    h("div", { class: "xw-cmp-plot", hidden: values.length === 0 }, svg, mark),
     h("span", { class: "xw-cmp-detail" }, String(meta?.why ?? "")),
   );
 }
