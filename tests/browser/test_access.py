@@ -47,7 +47,8 @@ explorer
 ALONE = """
 kinds = (xw.ImageStrip, xw.LayerScrubber, xw.AttributionView, xw.Predictions, xw.FeatureMaps)
 lab = xw.BaselineLab(scene=explorer.scene, baselines=["black", "white", "blur"])
-ipywidgets.VBox([*(kind(scene=explorer.scene) for kind in kinds), lab])
+compare = xw.Compare(scene=explorer.scene, methods=["integrated_gradients", "grad_cam"])
+ipywidgets.VBox([*(kind(scene=explorer.scene) for kind in kinds), lab, compare])
 """
 
 
@@ -238,6 +239,20 @@ def test_axe_finds_nothing_in_the_lab(notebook: Notebook, width: int) -> None:
         expect(lab).not_to_have_attribute("data-outdated", "")
         expect(lab).to_have_attribute("data-phase", "done")
         audit(page, ".xw-baseline-lab[data-audited]", least=60, texts=4)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_in_a_comparison(notebook: Notebook, width: int) -> None:
+    page = notebook.page
+    resize(page, width, 3 * TALL)
+    compare = page.locator(".xw-compare").last
+    compare.evaluate("(element) => { element.dataset.audited = ''; }")
+    states = ("blind = 0", "by, compare.scale = 'layers', 'row'", "blind = 3", "revealed = True")
+    for state in states:
+        notebook.run(f"compare.{state}")
+        expect(compare).not_to_have_attribute("data-outdated", "")
+        expect(compare).to_have_attribute("data-phase", "done")
+        audit(page, ".xw-compare[data-audited]", least=40, texts=4)
 
 
 # -- Tab ---------------------------------------------------------------------------------------------------

@@ -148,7 +148,9 @@ describe("the grid", () => {
     expect(cells().map(({ dataset }) => dataset.phase)).toEqual(["done", "done", "done", "done"]);
     expect(root.dataset.phase).toBe("done");
     expect(root.dataset.maps).toBe("4");
-    expect(cells()[1]!.getAttribute("aria-label")).toContain("Integrated gradients, white: strongest at");
+    expect(cells()[1]!.querySelector("canvas")!.getAttribute("aria-label")).toContain(
+      "Integrated gradients, white: strongest at",
+    );
   });
 
   it("says why a cell is empty, and asks nothing for it", async () => {

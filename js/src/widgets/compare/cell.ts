@@ -91,9 +91,7 @@ export class Cell {
     this.element.toggleAttribute("data-working", this.working);
     this.element.dataset.phase = this.plan.wish ? (this.status?.phase ?? "idle") : "none";
     this.#bar.style.setProperty("--done", String(this.status?.done ?? 0));
-    const label = `${name}: ${this.#summary(words, plain)}`;
-    attribute(this.element, "aria-label", label);
-    attribute(this.pane.canvas, "aria-label", label);
+    attribute(this.pane.canvas, "aria-label", `${name}: ${this.#summary(words, plain)}`);
   }
 
   paint(limit: number, look: Look, picture: Tensor | undefined, plain: boolean, own: boolean): void {
