@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from xai_widgets import demo as demo
     from xai_widgets import errors as errors
     from xai_widgets.anytime import Step as Step
+    from xai_widgets.concepts.examples import Examples as Examples
+    from xai_widgets.concepts.examples import most_exciting as most_exciting
+    from xai_widgets.concepts.examples import most_exciting_steps as most_exciting_steps
+    from xai_widgets.concepts.features import Visualization as Visualization
+    from xai_widgets.concepts.features import visualize as visualize
+    from xai_widgets.concepts.features import visualize_steps as visualize_steps
+    from xai_widgets.concepts.objective import Direction as Direction
     from xai_widgets.doctor import doctor as doctor
     from xai_widgets.explain import METHODS as METHODS
     from xai_widgets.explain import explain as explain
@@ -56,6 +63,8 @@ _HOMES = {
     "Channel": "model.targets",
     "Choice": "parameters",
     "ClassTarget": "model.targets",
+    "Direction": "concepts.objective",
+    "Examples": "concepts.examples",
     "Margin": "model.targets",
     "Neuron": "model.targets",
     "Position": "model.targets",
@@ -65,6 +74,7 @@ _HOMES = {
     "Problem": "explain.problem",
     "Range": "parameters",
     "Step": "anytime",
+    "Visualization": "concepts.features",
     "captum": "explain.adapter",
     "doctor": "doctor",
     "explain": "explain",
@@ -73,6 +83,10 @@ _HOMES = {
     "suggest": "metrics.ranking",
     "sweep": "metrics.ranking",
     "explore": "widgets.explorer",
+    "most_exciting": "concepts.examples",
+    "most_exciting_steps": "concepts.examples",
+    "visualize": "concepts.features",
+    "visualize_steps": "concepts.features",
 }
 _MODULES = {"baselines": "inputs.baselines", "demo": "demo", "errors": "errors"}
 
