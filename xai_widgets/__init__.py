@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from xai_widgets.widgets.explorer import Explorer as Explorer
     from xai_widgets.widgets.explorer import explore as explore
     from xai_widgets.widgets.feature_maps import FeatureMaps as FeatureMaps
+    from xai_widgets.widgets.feature_visualization import FeatureVisualization as FeatureVisualization
     from xai_widgets.widgets.image_strip import ImageStrip as ImageStrip
     from xai_widgets.widgets.layer_scrubber import LayerScrubber as LayerScrubber
     from xai_widgets.widgets.predictions import Predictions as Predictions
@@ -56,6 +57,7 @@ _HOMES = {
     "Explanation": "results",
     "Explorer": "widgets.explorer",
     "FeatureMaps": "widgets.feature_maps",
+    "FeatureVisualization": "widgets.feature_visualization",
     "ImageStrip": "widgets.image_strip",
     "LayerScrubber": "widgets.layer_scrubber",
     "METHODS": "explain",

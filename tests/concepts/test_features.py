@@ -353,7 +353,7 @@ def test_double_precision_stays_and_pictures_are_the_same_size_as_what_was_seen(
         (xw.Direction("4", [1.0, 2.0]), {}, ParameterError, "2 numbers"),
         (77, {}, UnknownClassError, "no class 77"),
         (None, {}, ParameterError, "Give a target"),
-        (0, {"steps": 1}, ParameterError, "steps of visualize"),
+        (0, {"steps": 0}, ParameterError, "steps of visualize"),
         (0, {"parametrisation": "oil"}, ParameterError, "can't be 'oil'"),
         (0, {"seed": -1}, ParameterError, "seed"),
         (0, {"size": (3, 3)}, ParameterError, "size"),

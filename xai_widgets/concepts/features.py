@@ -1,6 +1,7 @@
 """What a unit likes: pictures made to excite a class, a channel, a neuron or a direction."""
 
 import io
+import threading
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -120,7 +121,7 @@ def visualize_steps(
     parametrisation: Annotated[
         str, Choice(canvas.KINDS, help="What is moved: frequencies, their phases alone, or pixels.")
     ] = "fourier",
-    steps: Annotated[int, Range(16, 1024, log=True, help="Iterations of gradient ascent.")] = 128,
+    steps: Annotated[int, Range(1, 1024, log=True, help="Iterations of gradient ascent.")] = 128,
     count: Annotated[int, Range(1, 9, label="pictures", help="At once.")] = 1,
     diversity: Annotated[
         float, Range(0, 2, step=0.05, help="How much of its score a picture pays for being like the others.")
@@ -194,6 +195,7 @@ class Climb:
     params: dict[str, Any]
     label: str
     fingerprint: str
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def begun(
@@ -215,12 +217,12 @@ class Climb:
         generator = torch.Generator().manual_seed(_seed(seed))
         shape = (blank.shape[1], blank.shape[2], blank.shape[3])
         magnitude, law = _magnitude(model, params["parametrisation"], spectrum, blank)
-        with torch.inference_mode(False):  # a leaf made in it could never be moved
-            drawn = canvas.made(params["parametrisation"], params["count"], shape, generator, magnitude)
         views = Views(*(params[key] for key in ("jitter", "scale", "rotate", "crop")))
         penalties = Penalties(*(params[key] for key in ("variation", "energy", "frequency")))
         objective = _objective(model, found, params, blank)
-        ascent = Ascent(model, objective, drawn, views, penalties, generator, params["rate"])
+        with torch.inference_mode(False):  # a leaf made in it could never be moved
+            drawn = canvas.made(params["parametrisation"], params["count"], shape, generator, magnitude)
+            ascent = Ascent(model, objective, drawn, views, penalties, generator, params["rate"])
         params |= {"seed": seed, "size": shape[1:], "spectrum": law}
         return cls(ascent, found, params, found.label(model), model.fingerprint)
 
@@ -228,11 +230,19 @@ class Climb:
         """Go on to so many iterations, and yield what is there at least every `BLOCK`."""
         ascent = self.ascent
         while ascent.iterations < until:
-            for _ in range(min(until - ascent.iterations, self._pace())):
-                ascent.climb()
+            found = self._go_on(until)
             if ascent.iterations < until:
-                yield Step(self.found(), ascent.iterations / until, None, False)
-        yield Step(self.found(whole=True), 1.0, None, True)
+                yield Step(found, found.iterations / until, None, False)
+        with self.lock:
+            found = self.found(whole=True)
+        yield Step(found, 1.0, None, True)
+
+    def _go_on(self, until: int) -> Visualization:
+        """Make as many iterations as a step takes. Whoever else goes on with this climb waits."""
+        with self.lock:
+            for _ in range(min(until - self.ascent.iterations, self._pace())):
+                self.ascent.climb()
+            return self.found()
 
     def found(self, whole: bool = False) -> Visualization:
         """Return what is there; `whole` asks the network once more, for the pictures as they are."""
@@ -248,7 +258,7 @@ class Climb:
             history=history.numpy(),
             iterations=ascent.iterations,
             target=self.label,
-            params=dict(self.params),
+            params=self.params | {"steps": ascent.iterations},
             model=self.fingerprint,
             evidence=_judged(self, pixels, history, scores),
             code=_code(self),
@@ -341,8 +351,9 @@ def _rose(history: Tensor, scores: Tensor) -> Check:
 def _code(climb: Climb) -> str:
     target = climb.target
     meant = repr(target.index) if isinstance(target, ClassTarget) else f"xw.{target!r}"
+    params = climb.params | {"steps": climb.ascent.iterations}
     usual = {param.name: param.default for param in PARAMS} | {"seed": 0, "spectrum": None}
-    differing = {key: value for key, value in climb.params.items() if usual.get(key, ...) != value}
+    differing = {key: value for key, value in params.items() if usual.get(key, ...) != value}
     pictures = differing.get("spectrum")
     if pictures in (None, "the 1/f law"):
         differing.pop("spectrum", None)
