@@ -249,7 +249,7 @@ export class FeatureVisualization {
     const reached = Math.max(this.#iterations, Math.round(this.#feed.status.done * this.#until));
     this.#held = false;
     this.#set({ playing: false });
-    this.#until = Math.min(1024, (this.#running ? this.#iterations : reached) + BLOCK);
+    this.#until = Math.min(1024, reached + BLOCK);
     this.#ask();
   }
 
@@ -294,7 +294,8 @@ export class FeatureVisualization {
     const frame = this.#frame;
     const steps = this.model.get("steps");
     write(this.#title, frame?.meta?.label ?? "What a unit likes");
-    const kind = String(frame?.params.settings?.parametrisation ?? "fourier");
+    const settings = frame?.params.settings as { parametrisation?: string } | undefined;
+    const kind = settings?.parametrisation ?? "fourier";
     write(this.#rest, frame ? `${kind} · seed ${frame.params.seed}` : "");
     write(this.#count, frame ? `${frame.meta.iterations} of ${Math.max(steps, frame.meta.iterations)}` : "");
     write(this.#hold, this.#running ? "Pause" : this.#ended ? "Go on" : "Resume");
