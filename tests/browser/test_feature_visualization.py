@@ -85,7 +85,9 @@ def test_it_follows_python(notebook: Notebook) -> None:
     notebook.run("panel.steps, panel.playing, panel.unit, panel.target = 24, True, 'class', 'star'")
     settled(notebook, 24)
     expect(root(notebook.page).locator(".xw-title b")).to_have_text("star")
-    eventually(lambda: notebook.value("panel.visualization.target"), "star")
+    eventually(
+        lambda: notebook.value("panel.visualization is not None and panel.visualization.target") == "star"
+    )
 
 
 def test_narrow_and_dark(lab: Lab, browser: Browser) -> None:
