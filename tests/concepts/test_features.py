@@ -258,6 +258,15 @@ def test_diversity_drives_pictures_apart() -> None:
     assert alike(2.0) < alike(0.0) - 0.02
 
 
+def test_a_network_that_takes_one_picture_at_a_time_keeps_none_apart_and_says_so() -> None:
+    model = deep()
+    settings = {"steps": 16, "size": SIDE, "count": 2, "diversity": 1.0}
+    apart = xw.visualize(model, 1, **settings)
+    assert "diversity" not in {check.name for check in apart.evidence.checks}
+    model.batch_limit = 1
+    assert xw.visualize(model, 1, **settings).evidence["diversity"].verdict == "doubtful"
+
+
 def test_likeness_is_the_mean_cosine_of_gram_matrices() -> None:
     maps = torch.randn(3, 4, 5, 6, generator=torch.Generator().manual_seed(0))
     grams = [(one.flatten(1) @ one.flatten(1).T).flatten() for one in maps]

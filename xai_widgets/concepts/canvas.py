@@ -93,7 +93,7 @@ def maco(count: int, shape: Shape, generator: torch.Generator, magnitude: Tensor
         spectrum = torch.polar(torch.ones_like(phase), odd(phase, size[1])) * magnitude
         return coloured(torch.fft.irfft2(spectrum, s=size, norm="ortho"))
 
-    return Canvas(start.requires_grad_(), draw, 0.2)
+    return Canvas(start.requires_grad_(), draw, 0.4)
 
 
 def odd(phase: Tensor, width: int) -> Tensor:

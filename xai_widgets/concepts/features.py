@@ -335,6 +335,10 @@ def _judged(climb: Climb, pixels: Tensor, history: Tensor, scores: Tensor) -> Ev
         )
         verdict: Verdict = "doubtful" if ascent.silent > len(history) / 2 else "holds"
         checks.append(Check("silence", verdict, float(ascent.silent), words, "was silent"))
+    limit = ascent.model.batch_limit or len(pixels)
+    if isinstance(ascent.objective, Different) and limit < len(pixels):
+        words = f"The network takes {limit} at a time: pictures were not held against all the others."
+        checks.append(Check("diversity", "doubtful", float(limit), words, "not held apart"))
     if climb.params["spectrum"]:
         words = f"The magnitude of every frequency is held at that of {climb.params['spectrum']}."
         checks.append(Check("spectrum", "holds", None, words))
