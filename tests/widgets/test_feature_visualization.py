@@ -91,6 +91,8 @@ def test_python_has_what_is_on_the_screen(panel: xw.FeatureVisualization) -> Non
     frame = page.ask("feature", **panel.wish(24))
     assert panel.visualization is not None
     np.testing.assert_array_equal(page.array(frame, "pictures"), panel.visualization.pictures)
+    panel.scene.selection.target = 1
+    assert panel.visualization is not None  # a channel's pictures know no target
     panel.scene.selection.channel = 4
     assert panel.channel == 4
     assert panel.visualization is None  # those were another channel's

@@ -43,6 +43,7 @@ class FeatureVisualization(Panel):
     """
 
     bundle = "feature_visualization"
+    _of: Any = None  # what the pictures on the screen are about
     follows = ("image", "target", "layer", "channel")
     topics = ("layers", "predictions", "feature", "examples")
 
@@ -96,7 +97,7 @@ class FeatureVisualization(Panel):
     def compute(self) -> Visualization:
         """Work out the pictures, here and now, to the last iteration, and return them."""
         found: Visualization = last(topics.TOPICS["feature"].work(self.scene, self.wish())).value
-        self.visualization = found
+        self._of, self.visualization = feature_topics.settled(self.wish()), found
         return found
 
     def snapshot(self) -> NDArray[np.uint8]:
@@ -111,13 +112,15 @@ class FeatureVisualization(Panel):
         keys = {"unit": self.unit, "image": self.image, "target": self.target, "layer": self.layer}
         return keys | {"channel": channel}
 
-    @traitlets.observe("unit", "settings", "attempt", "layer", "channel", "target")
+    @traitlets.observe("unit", "settings", "attempt", "layer", "channel", "image", "target")
     def _other(self, _: Any) -> None:
-        self.visualization = None
+        if self._of != feature_topics.settled(self.wish()):
+            self.visualization = None
 
     def _hear(self, params: dict[str, Any], step: Step[Any]) -> None:
-        if feature_topics.settled(params) == feature_topics.settled(self.wish()):
-            self.visualization = step.value
+        about = feature_topics.settled(params)
+        if about == feature_topics.settled(self.wish()):
+            self._of, self.visualization = about, step.value
 
     def _hear_examples(self, params: dict[str, Any], step: Step[Any]) -> None:
         mine = self._unit() | {"source": self._source, "count": self.most}
