@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from xai_widgets import demo as demo
     from xai_widgets import errors as errors
     from xai_widgets.anytime import Step as Step
+    from xai_widgets.concepts.examples import Examples as Examples
+    from xai_widgets.concepts.examples import most_exciting as most_exciting
+    from xai_widgets.concepts.examples import most_exciting_steps as most_exciting_steps
+    from xai_widgets.concepts.features import Visualization as Visualization
+    from xai_widgets.concepts.features import visualize as visualize
+    from xai_widgets.concepts.features import visualize_steps as visualize_steps
+    from xai_widgets.concepts.objective import Direction as Direction
     from xai_widgets.doctor import doctor as doctor
     from xai_widgets.explain import METHODS as METHODS
     from xai_widgets.explain import explain as explain
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     from xai_widgets.widgets.explorer import Explorer as Explorer
     from xai_widgets.widgets.explorer import explore as explore
     from xai_widgets.widgets.feature_maps import FeatureMaps as FeatureMaps
+    from xai_widgets.widgets.feature_visualization import FeatureVisualization as FeatureVisualization
     from xai_widgets.widgets.image_strip import ImageStrip as ImageStrip
     from xai_widgets.widgets.layer_scrubber import LayerScrubber as LayerScrubber
     from xai_widgets.widgets.predictions import Predictions as Predictions
@@ -50,6 +58,7 @@ _HOMES = {
     "Explanation": "results",
     "Explorer": "widgets.explorer",
     "FeatureMaps": "widgets.feature_maps",
+    "FeatureVisualization": "widgets.feature_visualization",
     "ImageStrip": "widgets.image_strip",
     "LayerScrubber": "widgets.layer_scrubber",
     "METHODS": "explain",
@@ -58,6 +67,8 @@ _HOMES = {
     "Choice": "parameters",
     "Compare": "widgets.compare",
     "ClassTarget": "model.targets",
+    "Direction": "concepts.objective",
+    "Examples": "concepts.examples",
     "Margin": "model.targets",
     "Neuron": "model.targets",
     "Position": "model.targets",
@@ -67,6 +78,7 @@ _HOMES = {
     "Problem": "explain.problem",
     "Range": "parameters",
     "Step": "anytime",
+    "Visualization": "concepts.features",
     "captum": "explain.adapter",
     "doctor": "doctor",
     "explain": "explain",
@@ -75,6 +87,10 @@ _HOMES = {
     "suggest": "metrics.ranking",
     "sweep": "metrics.ranking",
     "explore": "widgets.explorer",
+    "most_exciting": "concepts.examples",
+    "most_exciting_steps": "concepts.examples",
+    "visualize": "concepts.features",
+    "visualize_steps": "concepts.features",
 }
 _MODULES = {"baselines": "inputs.baselines", "demo": "demo", "errors": "errors"}
 

@@ -222,17 +222,19 @@ class Model:
                 self._trees[key] = self._call(lambda x: activations.trace(self._twin.current(), x), inputs)
             return self._trees[key]
 
+    def blank(self) -> Tensor:
+        """Return a grey picture `(1, c, h, w)`, normalised, of the size seen first, else of the usual one."""
+        if self._trees:
+            return self.normalise(torch.full((1, *next(iter(self._trees))), 0.5))
+        return self.normalise(self.pixels(Image.new("RGB", (256, 256), "#808080")))
+
     def methods(self, inputs: Tensor | None = None) -> dict[str, str | None]:
         """Return every method by name: None where it fits this network, else the reason why it does not.
 
         Args:
             inputs: what to try it on; a grey picture where nothing is given and nothing was seen yet.
         """
-        if inputs is None and self._trees:
-            inputs = torch.zeros(1, *next(iter(self._trees)))
-        if inputs is None:
-            inputs = self.normalise(self.pixels(Image.new("RGB", (256, 256), "#808080")))
-        tree = self.layers(inputs)
+        tree = self.layers(self.blank() if inputs is None else inputs)
         # The methods stand above the model: they are looked up when somebody asks for them.
         known = import_module("xai_widgets.explain.registry").METHODS
         return {name: method.valid(self, tree) for name, method in known.items()}

@@ -37,7 +37,8 @@ class Twin:
         signature = _signature(self.module)
         if signature != self._made_from:
             before = self._twin
-            self._twin, self._buffers = _twin_of(self.module)
+            with torch.inference_mode(False):  # buffers made in it could not be followed
+                self._twin, self._buffers = _twin_of(self.module)
             trust(self._twin, before)
             self._synced = []
             self._made_from = signature
