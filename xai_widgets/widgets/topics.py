@@ -18,7 +18,7 @@ from ..model.handle import Prediction
 from ..model.layers import as_maps
 from ..model.targets import resolve
 from ..results import Explanation
-from . import lab_topics
+from . import lab_topics, sweep_topics
 from .topic import THUMBNAIL, Params, Topic, at_once, reduce_maps
 
 if TYPE_CHECKING:
@@ -189,4 +189,5 @@ TOPICS: dict[str, Topic] = {
     "predictions": Topic(at_once(_predictions), _show_predictions, ("image",)),
     "attribution": Topic(lambda scene, params: scene.explained(params), _show_attribution, _WISH),
     **lab_topics.TOPICS,
+    **sweep_topics.TOPICS,
 }
