@@ -111,8 +111,9 @@ def _entry(entry: Entry) -> Params:
 def _pictures(maps: list[Any], picture: Any) -> tuple[Packed, Packed]:
     """Return maps and picture, both as small as thumbnails need them, of one size."""
     small, _ = reduce_maps(torch.from_numpy(np.stack(maps)), MAP_VALUES * len(maps))
+    height, width = small.shape[1:]
     colours = torch.from_numpy(picture).permute(2, 0, 1).float()
-    seen = torch.nn.functional.adaptive_avg_pool2d(colours, tuple(small.shape[1:])).permute(1, 2, 0)
+    seen = torch.nn.functional.adaptive_avg_pool2d(colours, (height, width)).permute(1, 2, 0)
     return codec.pack_maps("maps", small.numpy()), codec.pack_picture("picture", seen.byte().numpy())
 
 
