@@ -23,6 +23,9 @@ import "./sweep_view.css";
 const LOOK = Object.keys(USUAL) as (keyof Look)[];
 const QUESTIONS = Object.keys(TOPIC) as Question[];
 const WORKING = ["waiting", "refining", "stale"];
+const MEASURE =
+  "Number and bar: the area between the target's curves while pixels are put in and taken away in the order of " +
+  "the map. 1 is best, 0 is chance.";
 const TITLES: Record<Question, string> = { layer: "Which layer?", method: "Which method?" };
 
 /** The part of the client that the view uses, so that a page without a kernel can stand in for it. */
@@ -43,7 +46,7 @@ export class SweepView {
     onChange: (question) => this.#set({ question: question as Question }),
   });
   #fill = segments({
-    label: "Gone pixels become",
+    label: "Removed pixels become",
     value: "blur",
     segments: [
       { value: "blur", label: "Blur", help: "The blurred picture" },
@@ -135,7 +138,7 @@ export class SweepView {
     const foot = h(
       "div",
       { class: "xw-foot" },
-      h("div", { class: "xw-sw-legend" }, this.#scale.element),
+      h("div", { class: "xw-sw-legend" }, this.#scale.element, h("p", { class: "xw-note" }, MEASURE)),
       h("div", { class: "xw-sw-state" }, this.#on, this.#standing.words),
     );
     const body = h(
