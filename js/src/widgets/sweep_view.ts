@@ -72,7 +72,7 @@ export class SweepView {
   #name = h("b", {});
   #reason = h("span", { class: "xw-sw-reason" });
   #go = h("button", { type: "button", class: "xw-button" }, "Select it");
-  #answer = h("p", { class: "xw-sw-answer" }, this.#mark, this.#name, this.#reason);
+  #answer = h("p", { class: "xw-sw-answer" }, this.#mark, " ", this.#name, " ", this.#reason);
   #cells = new Cells((name) => this.client.select({ [this.#look.question]: name }));
   #refused = h("details", { class: "xw-refused xw-note", hidden: true });
   #scale = new ScaleBar();

@@ -144,8 +144,14 @@ describe("the strip", () => {
     await open();
     expect(cells().map((cell) => cell.hasAttribute("data-best"))).toEqual([false, false, true, false, false]);
     expect(checked().map((cell) => cell.dataset.name)).toEqual([LAYERS[3]!.name]);
-    expect(cells()[2]!.getAttribute("aria-label")).toBe(`${LAYERS[2]!.name}: +0.75, best`);
-    expect(one(".xw-sw-answer").textContent).toBe(`Best${LAYERS[2]!.name}it moves the target by 0.75.`);
+    const spoken = [...cells()[2]!.querySelectorAll("span, bdi")].filter((part) => !part.closest("[hidden]"));
+    expect(
+      spoken
+        .map((part) => part.firstChild?.nodeValue)
+        .filter(Boolean)
+        .slice(0, 3),
+    ).toEqual(["Best", LAYERS[2]!.name, "+0.75"]);
+    expect(one(".xw-sw-answer").textContent).toBe(`Best ${LAYERS[2]!.name} it moves the target by 0.75.`);
   });
 
   it("paints each map over the picture, on its own scale or on the largest of all", async () => {
@@ -187,6 +193,18 @@ describe("the strip", () => {
     expect(root.dataset.phase).toBe("refining");
     await settle(1000);
     expect(root.dataset.judged).toBe("4");
+  });
+
+  it("keeps what was asked before, dimmed, until there is something newer", async () => {
+    await open();
+    kernel.latency = { which_layer: 1000 };
+    kernel.state({ seed: 1 });
+    await settle(1100);
+    const dim = () => cells().map((cell) => cell.hasAttribute("data-pending"));
+    expect(dim()).toEqual([false, true, true, true, true]);
+    expect(painted.has(cells()[2]!.querySelector("canvas")!)).toBe(true);
+    await settle(1000);
+    expect(dim()).toEqual([false, false, false, false, false]);
   });
 
   it("tells what gives no map, and why", async () => {

@@ -77,14 +77,14 @@ export class Cell {
     element.tabIndex = stop ? 0 : -1;
     element.dataset.name = entry.name;
     element.title = entry.failure ? `${label}: ${entry.failure}` : label;
-    const state = entry.failure ? `no map, ${entry.failure}` : (score ?? "not known yet");
-    element.setAttribute("aria-label", `${label}: ${state}${best ? ", best" : ""}`);
     this.#paint(shown, map);
   }
 
   #paint({ picture, limit, entry }: Shown, map: Plane | null): void {
+    // What was asked before stays, dimmed, until there is something newer.
+    this.element.toggleAttribute("data-pending", !map && entry.failure === "");
     if (!map || !picture) {
-      if (this.#painted) this.#pane.clear();
+      if (entry.failure) this.#pane.clear();
       this.#painted = null;
       write(this.#limit, "");
       return;
