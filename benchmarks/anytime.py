@@ -6,8 +6,10 @@ the mean distance as a share of the mean size, and Spearman's rank correlation. 
 where it has one, run once with so many evaluations; else our own, run once with so many.
 
 No time is measured, so that nothing depends on what else the machine does.
+`python -m benchmarks.anytime` tells what `python -m benchmarks anytime` has found, one line a method.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +21,7 @@ import torchvision
 from torch import Tensor, nn
 
 import xai_widgets as xw
+from benchmarks.__main__ import FILE
 from benchmarks.kernel.peers import PEERS, Found, Question
 from benchmarks.kernel.quality import Map, distance, rank_correlation
 from benchmarks.kernel.subjects import Subject, subject
@@ -32,7 +35,7 @@ BUDGETS = ("steps", "samples", "masks", "designs", "channels")
 """Names of the parameter by which a method is told how much to do."""
 LONG = 8
 """So many times the most work of a table goes into what it is held against."""
-LARGE = ("integrated_gradients", "smooth_grad", "occlusion")
+LARGE = ("integrated_gradients", "occlusion")
 """What is tried on a network of 227 pixels, too."""
 ALMOST = 1.15
 """Equal work: at most so many times as much, as not every rule can do any number."""
@@ -186,3 +189,12 @@ def _pair(one: Row | None) -> str:
     if one is None:
         return ""
     return f"{one.figure:.3f} / {'–' if one.peer is None else f'{one.peer:.3f}'}"
+
+
+def kept() -> list[Row]:
+    """Return the rows of the last run of `python -m benchmarks anytime`."""
+    return [Row(**one) for one in json.loads(FILE.read_text(encoding="utf-8"))["rows"]["anytime"]]
+
+
+if __name__ == "__main__":
+    print(summary(kept()))
