@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xai_widgets.results import Explanation as Explanation
     from xai_widgets.widgets.attribution_view import AttributionView as AttributionView
     from xai_widgets.widgets.baseline_lab import BaselineLab as BaselineLab
+    from xai_widgets.widgets.compare import Compare as Compare
     from xai_widgets.widgets.explorer import Explorer as Explorer
     from xai_widgets.widgets.explorer import explore as explore
     from xai_widgets.widgets.feature_maps import FeatureMaps as FeatureMaps
@@ -56,6 +57,7 @@ _HOMES = {
     "Model": "model.handle",
     "Channel": "model.targets",
     "Choice": "parameters",
+    "Compare": "widgets.compare",
     "ClassTarget": "model.targets",
     "Margin": "model.targets",
     "Neuron": "model.targets",

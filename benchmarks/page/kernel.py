@@ -32,7 +32,7 @@ from torch import Tensor, nn
 import xai_widgets as xw
 from xai_widgets.inputs.samples import draw
 from xai_widgets.live.scheduler import worker
-from xai_widgets.widgets.scene import _explained
+from xai_widgets.widgets.subject import _explained
 
 SIDE = 227
 INCHES = (4, 4)  # at 100 dots an inch: smaller than matplotlib's usual figure, about as large as our picture

@@ -113,7 +113,7 @@ def test_every_tab_paints_what_python_computes(notebook: Notebook) -> None:
     for number in range(3):
         shown = pixels(page, ".xw-bl-compare .xw-pane-map", number)
         assert_map(notebook, shown, f"lab.comparison.maps[{number}]", shared)
-    figures = page.locator(".xw-bl-matrix td:not([data-same])").all_text_contents()
+    figures = page.locator(".xw-matrix td:not([data-same])").all_text_contents()
     rank = np.array(notebook.value("lab.comparison.rank.tolist()"))
     others = [rank[i, j] for i in range(3) for j in range(3) if i != j]
     shown_ranks = [float(figure.replace("−", "-")) for figure in figures if figure]
@@ -261,8 +261,10 @@ explorer
     page.locator(".xw-thumb").nth(1).click()
     eventually(lambda: notebook.value("explorer.image") == 1)
     settled(notebook)
-    line = view.get_attribute("data-evidence")
-    eventually(lambda: notebook.value("explorer.lab.path.evidence.line") == line)
+    # Scrolled out of sight by the click above, the lab asks only once it is seen again.
+    eventually(
+        lambda: notebook.value("explorer.lab.path.evidence.line") == view.get_attribute("data-evidence")
+    )
     blended = "explorer.lab.path.reference * 0.5 + explorer.lab.path.picture * 0.5"
     assert_picture(notebook, pixels(page, ".xw-pane-between"), blended, 1)
     page.locator(".xw-bl-side").get_by_label("Baseline", exact=True).select_option("white")

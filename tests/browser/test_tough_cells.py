@@ -269,7 +269,7 @@ def models(page: Page) -> int:
 
 KEPT = """
 import gc, threading, ipywidgets
-from xai_widgets.widgets import scene as _scenes
+from xai_widgets.widgets import scene as _scenes, subject as _subjects
 from xai_widgets.live.scheduler import worker
 gc.collect()
 kept = dict(
@@ -277,8 +277,8 @@ kept = dict(
     comms=len(get_ipython().kernel.comm_manager.comms),
     scenes=sum(isinstance(one, _scenes.Scene) for one in gc.get_objects()),
     networks=sum(isinstance(one, demo.ShapeNet) for one in gc.get_objects()),
-    explanations=len(_scenes._explained),
-    records=len(_scenes._records),
+    explanations=len(_subjects._explained),
+    records=len(_subjects._records),
     threads=threading.active_count(),
 )
 """

@@ -19,11 +19,11 @@ from xai_widgets.errors import (
     UnknownClassError,
     UnknownLayerError,
 )
-from xai_widgets.widgets import scene as scene_module
+from xai_widgets.widgets import subject as subject_module
 
 from .conftest import Page, network, picture
 
-CACHES = (scene_module._records, scene_module._explained, scene_module._pixels, scene_module._worked)
+CACHES = (subject_module._records, subject_module._explained, subject_module._pixels, subject_module._worked)
 
 
 def test_a_change_anywhere_is_a_change_everywhere(explorer: xw.Explorer) -> None:

@@ -43,12 +43,14 @@ def register(method: Method) -> None:
     _methods[method.name] = method
 
 
-def find(name: str) -> Method:
-    """Return a method by its name.
+def find(name: str | Method) -> Method:
+    """Return a method by its name; one that is no member of `METHODS` is given as it is.
 
     Raises:
         ParameterError: there is none, with close names.
     """
+    if isinstance(name, Method):
+        return name
     if name not in METHODS:
         raise ParameterError(f"No method is called {name!r}.", did_you_mean(str(name), METHODS))
     return METHODS[name]

@@ -25,7 +25,7 @@ from .registry import find
 def explain(
     model: Model | nn.Module,
     image: Any,
-    method: str = "integrated_gradients",
+    method: str | Method = "integrated_gradients",
     target: int | str | Target | Mapping[str, Any] | None = None,
     baseline: Baseline | str | Mapping[str, Any] | None = None,
     layer: str | None = None,
@@ -37,7 +37,7 @@ def explain(
     Args:
         model: a Model, or the bare network where it takes pixels in [0, 1].
         image: a path, a PIL picture, an array `(h, w, c)` or a tensor `(c, h, w)`.
-        method: a name in `METHODS`.
+        method: a name in `METHODS`, or a `Method` of your own.
         target: a class by index or name, a Target, or None for the predicted class.
         baseline: for methods with one: of `xw.baselines`, its name, or None for the method's own.
         layer: for methods with one: its name, or None for the best one.
@@ -60,7 +60,7 @@ def explain(
 def explain_steps(
     model: Model | nn.Module,
     image: Any,
-    method: str = "integrated_gradients",
+    method: str | Method = "integrated_gradients",
     target: int | str | Target | Mapping[str, Any] | None = None,
     baseline: Baseline | str | Mapping[str, Any] | None = None,
     layer: str | None = None,

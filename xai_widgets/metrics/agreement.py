@@ -11,45 +11,7 @@ from numpy.typing import NDArray
 from ..anytime import Step
 from ..errors import XaiWidgetsError
 from ..results import Explanation
-
-Floats = NDArray[np.float64]
-Maps = Sequence[NDArray[Any]]
-
-
-def spread(maps: Maps) -> Floats:
-    """Return the standard deviation over maps `(h, w)` at each pixel, `(h, w)`.
-
-    Each map is divided by its own mean absolute value first, so that the spread is in units of a map's
-    mean size; a map of zeros stays one. Of fewer than two maps it is zero.
-    """
-    scaled = np.stack([_scaled(values) for values in maps])
-    return np.asarray(scaled.std(axis=0))
-
-
-def _scaled(values: NDArray[Any]) -> Floats:
-    size = float(np.abs(values).mean(dtype=np.float64))
-    return np.asarray(values, np.float64) / (size or 1.0)
-
-
-def ranks(values: NDArray[Any]) -> Floats:
-    """Return the rank of each value from 0 on, flat; equal values share their mean rank."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    means = np.cumsum(counts) - (counts + 1) / 2
-    return np.asarray(means[place.ravel()])
-
-
-def rank_correlation(maps: Maps) -> Floats:
-    """Return Spearman's rank correlation of each pair of maps, `(k, k)`; NaN beside a constant map."""
-    return correlation([ranks(values) for values in maps])
-
-
-def correlation(values: Sequence[Floats]) -> Floats:
-    """Return Pearson's correlation of each pair of flat arrays, `(k, k)`; NaN beside a constant one."""
-    centred = np.stack([one - one.mean() for one in values])
-    lengths = np.sqrt((centred**2).sum(axis=1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = centred @ centred.T / np.outer(lengths, lengths)
-    return np.asarray(np.clip(found, -1, 1))
+from .similarity import Floats, correlation, ranks, spread
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,11 +92,11 @@ class Model:
         self.input_size: int | None = None  # the size found by trying, once a picture was rejected
         self._pace = Pace()
         self._layout = Layout(self.module, autocast)
-        self._preprocess = Preprocess(preprocess)
+        self.preprocess = preprocess if isinstance(preprocess, Preprocess) else Preprocess(preprocess)
         self._accepted: dict[tuple[int, ...], bool] = {}
         self._trees: dict[tuple[int, ...], LayerTree] = {}
         self.class_count = len(self.classes) if self.classes else None  # else known after a first run
-        self.channels = self._preprocess.channels or channels_of(self.module)
+        self.channels = self.preprocess.channels or channels_of(self.module)
 
     @classmethod
     def from_torchvision(cls, name: str, weights: Any = "DEFAULT", device: Any = None) -> "Model":
@@ -113,12 +113,12 @@ class Model:
     @property
     def mean(self) -> Tensor | None:
         """Mean of the normalisation `(c,)`, or None."""
-        return self._preprocess.mean
+        return self.preprocess.mean
 
     @property
     def std(self) -> Tensor | None:
         """Standard deviation of the normalisation `(c,)`, or None."""
-        return self._preprocess.std
+        return self.preprocess.std
 
     @property
     def draws(self) -> bool:
@@ -166,18 +166,18 @@ class Model:
                 f"A {type(picture).__name__} is no picture.",
                 "Open it with xai_widgets.inputs.images.load(...), or give a PIL picture or a tensor.",
             )
-        pixels = self._preprocess.pixels(picture, self.channels)
-        if self._preprocess.resizes or self._accepts(pixels):
+        pixels = self.preprocess.pixels(picture, self.channels)
+        if self.preprocess.resizes or self._accepts(pixels):
             return pixels
-        return self._preprocess.pixels(picture, self.channels, self._find_size(picture))
+        return self.preprocess.pixels(picture, self.channels, self._find_size(picture))
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Return the network's inputs from pixels `(n, c, h, w)` in [0, 1]."""
-        return self._preprocess.normalise(pixels)
+        return self.preprocess.normalise(pixels)
 
     def unnormalise(self, inputs: Tensor) -> Tensor:
         """Return the pixels from the network's inputs `(n, c, h, w)`."""
-        return self._preprocess.unnormalise(inputs)
+        return self.preprocess.unnormalise(inputs)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Return the logits `(n, k)` of normalised inputs `(n, c, h, w)`.
@@ -466,10 +466,10 @@ class Model:
         if self.input_size is None:
             declared = [getattr(m, "image_size", None) for m in self.module.modules()]
             sizes = [size for size in declared if isinstance(size, int)] + list(_SIZES)
-            taken = (s for s in sizes if self._accepts(self._preprocess.pixels(picture, self.channels, s)))
+            taken = (s for s in sizes if self._accepts(self.preprocess.pixels(picture, self.channels, s)))
             self.input_size = next(taken, None)
         if self.input_size is None:
-            self.logits(self.normalise(self._preprocess.pixels(picture, self.channels)))  # raises the reason
+            self.logits(self.normalise(self.preprocess.pixels(picture, self.channels)))  # raises the reason
             raise ModelError("The network takes no picture size.", "Give preprocess its transforms.")
         return self.input_size
 

@@ -1,50 +1,36 @@
 """What the panels of one session share: model, images, selection, results, and the line to the browser."""
 
-import itertools
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import ipywidgets
 import numpy as np
-import torch
 from torch import nn
 
 from ..anytime import Step
-from ..errors import InputError, ParameterError
+from ..errors import InputError, ParameterError, did_you_mean
 from ..explain import METHODS
 from ..explain.registry import find
 from ..inputs import baselines, images
-from ..inputs.images import Picture
 from ..live import messages
-from ..live.cache import ByteCache, remembered
 from ..live.session import Session
 from ..model import targets
-from ..model.handle import Model, Prediction
-from ..model.layers import Layer, LayerTree
-from ..results import Explanation
+from ..model.handle import Model
+from ..model.layers import Layer
 from . import ahead, lifetime, topics
 from .selection import KEYS, Selection
+from .subject import Subject
 
-# Shared by all scenes of the kernel: a cell that is run thirty times makes thirty scenes, which ipywidgets
-# keeps until they are closed.
-_records: ByteCache[dict[str, torch.Tensor]] = ByteCache(768 * 2**20, topics.record_bytes)
-_explained: ByteCache[Explanation] = ByteCache(
-    128 * 2**20, lambda found: int(found.values.nbytes + found.input.nbytes)
-)
-_pixels: ByteCache[torch.Tensor] = ByteCache(128 * 2**20, lambda x: x.nbytes)
-_logits: ByteCache[torch.Tensor] = ByteCache(16 * 2**20, lambda x: x.nbytes)
-_worked: ByteCache[Any] = ByteCache(192 * 2**20, topics.result_bytes)
-_numbers = itertools.count()
-
-T = TypeVar("T")
 Seen = Callable[[dict[str, Any], Step[Any]], None]
 
 
-class Scene:
-    """The model, the images and the selection behind a set of panels.
+class Scene(Subject):
+    """The model, the images and the selection behind a set of panels, and the line to the browser.
+
+    `others` are further models by name, that look at the same images.
 
     Args:
         model: a `Model`, or a network that becomes one.
@@ -58,12 +44,11 @@ class Scene:
 
     def __init__(self, model: Model | nn.Module, pictures: Any, **values: Any) -> None:
         lifetime.make_room()
-        self.model = model if isinstance(model, Model) else Model(model)
-        self.pictures: list[Picture] = images.load_all(pictures)
+        super().__init__(model if isinstance(model, Model) else Model(model), images.load_all(pictures))
+        self.others: dict[str, Subject] = {}
         self.channel = ipywidgets.Widget()
         self.session = Session(self._send)
         self._seen: dict[str, list[Seen]] = {}
-        self._number = next(_numbers)
         self._again: list[Callable[[], None]] = []
         self._speaking = threading.local()
         tree = self.tree(0)
@@ -75,49 +60,6 @@ class Scene:
         )
         self.selection.observe(self._announce, names=list(KEYS))
         lifetime.unseen(self)
-
-    # -- what it holds --------------------------------------------------------------------------------
-
-    def picture(self, image: int) -> Picture:
-        """Return one of the pictures."""
-        return self.pictures[image]
-
-    def ready(self, image: int) -> Picture:
-        """Return a picture whose pixels are what the network sees, so that no wish resizes it again."""
-        return self.picture(image).seen_as(self.pixels(image))
-
-    def inputs(self, image: int) -> torch.Tensor:
-        """Return what the network sees of a picture, normalised, `(1, c, h, w)`."""
-        return self.model.normalise(self.pixels(image))
-
-    def pixels(self, image: int) -> torch.Tensor:
-        """Return what the network sees of a picture before normalisation, `(1, c, h, w)` in [0, 1]."""
-        return self._known(_pixels, image, lambda: self.model.pixels(self.picture(image)))
-
-    def tree(self, image: int) -> LayerTree:
-        """Return the layers as a picture of this size runs through them."""
-        return self.model.layers(self.inputs(image))
-
-    def layer(self, image: int, name: str) -> Layer:
-        """Return one layer."""
-        found: Layer = self.tree(image)[name]
-        return found
-
-    def record(self, image: int) -> dict[str, torch.Tensor]:
-        """Return the activations of all viewable layers, from one forward pass for all panels."""
-        return self._known(_records, image, lambda: self._look(image))
-
-    def predictions(self, image: int) -> list[Prediction]:
-        """Return all classes of a picture, the most probable first; from the pass of `record` if that ran."""
-        logits = self._known(_logits, image, lambda: self.model.logits(self.inputs(image)))
-        return self.model.ranked(logits[0])
-
-    def baseline(self, value: Any) -> baselines.Baseline:
-        """Return the baseline that a JSON dict names; it may take the session's own pictures."""
-        found = baselines.resolve(value, _Pixels(self))
-        if found is None:
-            raise ParameterError("A baseline is missing.", 'Black is usual: {"name": "black"}.')
-        return found
 
     def checked_baseline(self, value: Any) -> dict[str, Any]:
         """Return a baseline as the JSON that the browser knows; {} stays {}.
@@ -138,22 +80,19 @@ class Scene:
             )
         return self.baseline(value).to_json()
 
-    def explained(self, params: dict[str, Any]) -> Iterator[Step[Explanation]]:
-        """Explain what `params` (of topic "attribution") names, from the cache where it is kept."""
-        wish = topics.settled(self, params)
-        of: dict[str, Any] = {"image": self.picture(wish["image"]).key}
-        if wish["baseline"] and wish["baseline"]["name"] in ("image", "distribution"):
-            of["pictures"] = [picture.key for picture in self.pictures]
-        key = (self._number, messages.canonical(wish | of))
-        return remembered(_explained, key, lambda: topics.explain(self, wish))
+    def subject(self, name: str | None = None) -> Subject:
+        """Return another model with the scene's images by its name; the scene itself without one.
 
-    def kept(
-        self, topic: str, params: dict[str, Any], work: Callable[[], Iterator[Step[Any]]]
-    ) -> Iterator[Step[Any]]:
-        """Run the work of a topic, or give what is kept of it."""
-        pictures = [picture.key for picture in self.pictures]
-        key = (self._number, topic, messages.canonical(params | {"pictures": pictures}))
-        return remembered(_worked, key, work)
+        Raises:
+            ParameterError: there is no such model.
+        """
+        if name is None:
+            return self
+        if name not in self.others:
+            words = f"No model is called {name!r} here."
+            hint = did_you_mean(str(name), self.others) if self.others else "Give models={name: Model}."
+            raise ParameterError(words, hint)
+        return self.others[name]
 
     def checked(self, key: str, value: Any) -> Any:
         """Return a value of the selection in the form the browser knows, or raise what is wrong with it."""
@@ -163,7 +102,9 @@ class Scene:
         """Add an image and return its index."""
         picture = images.load(source, name=name)
         self.model.pixels(picture)
-        self.pictures = [*self.pictures, picture]
+        pictures = [*self.pictures, picture]
+        for subject in (self, *self.others.values()):
+            subject.look_at(pictures)
         self._announce_images()
         self.session.reset()  # a distribution of all images is another one now
         return len(self.pictures) - 1
@@ -171,15 +112,16 @@ class Scene:
     def close(self) -> None:
         """Drop the work, free what is kept, close the data channel."""
         self.session.close()
-        self._forget()
+        for subject in (self, *self.others.values()):
+            subject.forget()
         self._seen.clear()
         self._again.clear()
         self.channel.close()
 
     def refresh(self) -> None:
         """Work out everything on the screen again: for a network whose weights have changed."""
-        self._forget()
-        self._number = next(_numbers)  # what is still being worked out ends up under the old one
+        for subject in (self, *self.others.values()):
+            subject.renew()
         self.session.reset()
         for again in list(self._again):
             again()
@@ -187,28 +129,6 @@ class Scene:
     def on_refresh(self, again: Callable[[], None]) -> None:
         """Call `again()` when results are worth nothing any longer."""
         self._again.append(again)
-
-    def _known(self, cache: ByteCache[T], image: int, work: Callable[[], T]) -> T:
-        """Return what is known of a picture, worked out once."""
-        key = (self._number, self.picture(image).key)
-        known = cache.get(key)
-        if known is None:
-            known = work()
-            cache.put(key, known)
-        return known
-
-    def _look(self, image: int) -> dict[str, torch.Tensor]:
-        logits, record = self.model.look(self.inputs(image))
-        if logits is not None:
-            _logits.put((self._number, self.picture(image).key), logits)
-        return record
-
-    def _forget(self) -> None:
-        def ours(key: Hashable) -> bool:
-            return isinstance(key, tuple) and key[0] == self._number
-
-        for cache in (_records, _explained, _pixels, _logits, _worked):
-            cache.drop_where(ours)
 
     # -- what it answers ------------------------------------------------------------------------------
 
@@ -384,20 +304,3 @@ class Scene:
 def _has_paths(value: baselines.Image | baselines.Distribution) -> bool:
     given = value.images if isinstance(value, baselines.Distribution) else [value.image]
     return len(given) > 0 and all(isinstance(one, str | Path) for one in given)
-
-
-class _Pixels(Sequence[torch.Tensor]):
-    """The pixels of a scene's images, each worked out when it is looked at."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-
-    def __len__(self) -> int:
-        return len(self._scene.pictures)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(len(self))[index]]
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self._scene.pixels(index)

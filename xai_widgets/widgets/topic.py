@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..anytime import Step
+from ..live import codec
 from ..live.session import Encoded
+from ..results import Explanation
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -16,6 +18,9 @@ MAP_BYTES = 4 * 2**20
 """The most values of maps in one frame; larger ones are averaged down, and the view says so."""
 THUMBNAIL = 96
 """The longest side of a thumbnail, in pixels."""
+
+WISH = ("image", "target", "layer", "method", "params", "baseline", "seed")
+"""What a wish for an explanation says."""
 
 Params = dict[str, Any]
 
@@ -52,3 +57,18 @@ def reduce_maps(maps: torch.Tensor, most: int = MAP_BYTES, *, sums: bool = False
         height, width = maps.shape[1:]
         maps = torch.nn.functional.pad(maps, (0, -width % factor, 0, -height % factor)) * factor**2
     return torch.nn.functional.avg_pool2d(maps, factor), factor
+
+
+def show_explanation(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
+    """Make a frame of a step of an Explanation."""
+    found: Explanation = step.value
+    meta: Params = {
+        "evidence": found.evidence.to_dict(),
+        "target": {"label": found.target, "index": found.target_index},
+        "method": found.method,
+        "baseline": found.baseline,
+        "layer": found.layer,
+        "signed": found.signed,
+        "seconds": found.seconds,
+    }
+    return Encoded(meta, (codec.pack_signed("map", found.map),))

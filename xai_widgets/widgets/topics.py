@@ -18,11 +18,12 @@ from ..model.handle import Prediction
 from ..model.layers import as_maps
 from ..model.targets import resolve
 from ..results import Explanation
-from . import lab_topics, sweep_topics
-from .topic import THUMBNAIL, Params, Topic, at_once, reduce_maps
+from . import compare_topics, lab_topics, sweep_topics
+from .topic import THUMBNAIL, WISH, Params, Topic, at_once, reduce_maps, show_explanation
 
 if TYPE_CHECKING:
     from .scene import Scene
+    from .subject import Subject
 
 
 def wish(scene: "Scene", topic: str, params: Params) -> Wish:
@@ -31,9 +32,10 @@ def wish(scene: "Scene", topic: str, params: Params) -> Wish:
     Raises:
         ParameterError: there is no such topic, or the wish leaves out what it must say.
     """
-    if topic not in TOPICS:
-        raise ParameterError(f"No topic is called {topic!r}.", did_you_mean(topic, TOPICS))
-    known = TOPICS[topic]
+    name = topic.partition(":")[0]  # "cell:3" is one of several that are asked for side by side
+    if name not in TOPICS:
+        raise ParameterError(f"No topic is called {name!r}.", did_you_mean(name, TOPICS))
+    known = TOPICS[name]
     missing = [key for key in known.needs if key not in params]
     if missing:
         raise ParameterError(
@@ -44,11 +46,11 @@ def wish(scene: "Scene", topic: str, params: Params) -> Wish:
         params,
         lambda: known.work(scene, params),
         lambda step: known.encode(scene, params, step),
-        lambda step: scene.notify(topic, params, step),
+        lambda step: scene.notify(name, params, step),
     )
 
 
-def settled(scene: "Scene", params: Params) -> Params:
+def settled(subject: "Subject", params: Params) -> Params:
     """Return a wish for an attribution in full: defaults filled in, what the method does not use left out.
 
     Two wishes for the same explanation are equal after this, whoever made them.
@@ -64,22 +66,22 @@ def settled(scene: "Scene", params: Params) -> Params:
         "layer": params["layer"] if "layer" in method.needs else None,
         "method": method.name,
         "params": method.check(params["params"]),
-        "baseline": scene.baseline(baseline).to_json() if baseline else None,
+        "baseline": subject.baseline(baseline).to_json() if baseline else None,
         "seed": params["seed"],
     }
 
 
-def explain(scene: "Scene", wish: Params) -> Iterator[Step[Explanation]]:
+def explain(subject: "Subject", wish: Params) -> Iterator[Step[Explanation]]:
     """Run the method that a settled wish names, on pixels that are read and resized already."""
     image, target = wish["image"], wish["target"]
     return explain_steps(
-        scene.model,
-        scene.ready(image),
+        subject.model,
+        subject.ready(image),
         method=wish["method"],
         # Not asked of the network again: the predictions know it.
-        target=scene.predictions(image)[0].index if target is None else target,
+        target=subject.predictions(image)[0].index if target is None else target,
         layer=wish["layer"],
-        baseline=scene.baseline(wish["baseline"]) if wish["baseline"] else None,
+        baseline=subject.baseline(wish["baseline"]) if wish["baseline"] else None,
         seed=wish["seed"],
         **wish["params"],
     )
@@ -164,22 +166,6 @@ def _show_predictions(scene: "Scene", params: Params, step: Step[Any]) -> Encode
     return Encoded({"top": [asdict(prediction) for prediction in step.value[:10]]})
 
 
-def _show_attribution(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
-    found: Explanation = step.value
-    meta: Params = {
-        "evidence": found.evidence.to_dict(),
-        "target": {"label": found.target, "index": found.target_index},
-        "method": found.method,
-        "baseline": found.baseline,
-        "layer": found.layer,
-        "signed": found.signed,
-        "seconds": found.seconds,
-    }
-    return Encoded(meta, (codec.pack_signed("map", found.map),))
-
-
-_WISH = ("image", "target", "layer", "method", "params", "baseline", "seed")
-
 TOPICS: dict[str, Topic] = {
     "thumbnails": Topic(at_once(_thumbnails), _show_thumbnails),
     "input": Topic(at_once(lambda scene, params: scene.pixels(params["image"])), _show_input, ("image",)),
@@ -187,7 +173,8 @@ TOPICS: dict[str, Topic] = {
     "maps": Topic(at_once(_maps), _show_maps, ("image", "layer")),
     "scores": Topic(at_once(_scores), _show_scores, ("image", "layer", "target")),
     "predictions": Topic(at_once(_predictions), _show_predictions, ("image",)),
-    "attribution": Topic(lambda scene, params: scene.explained(params), _show_attribution, _WISH),
+    "attribution": Topic(lambda scene, params: scene.explained(params), show_explanation, WISH),
     **lab_topics.TOPICS,
+    **compare_topics.TOPICS,
     **sweep_topics.TOPICS,
 }

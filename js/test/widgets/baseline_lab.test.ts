@@ -561,7 +561,7 @@ describe("side by side", () => {
 
   it("holds their order of pixels against each other, in figures", async () => {
     const at = await compare();
-    const rows = all(at, ".xw-bl-matrix tr").map((row) => [...row.children].map((cell) => cell.textContent));
+    const rows = all(at, ".xw-matrix tr").map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows[0]).toEqual(["", "1", "2", "3"]);
     expect(rows[1]).toEqual(["1 Black", "", ".25", ".00"]);
     expect(rows[3]).toEqual(["3 Blur (sigma 10 px)", ".00", ".25", ""]);

@@ -1,7 +1,5 @@
 /** The same image under several baselines: their maps, where they differ, how alike they rank pixels. */
 
-import { lut } from "../../draw/colormap";
-import { indexOf } from "../../draw/heatmap";
 import { clipRange, type Plane, plane } from "../../draw/plane";
 import type { Frame, Params } from "../../live/client";
 import { canonical } from "../../live/messages";
@@ -12,6 +10,7 @@ import { percent, readable, signed } from "../../ui/number";
 import { Pane, type Spot } from "../../ui/pane";
 import { ScaleBar } from "../attribution/scale";
 import { strongest } from "../attribution/words";
+import { showMatrix } from "../compare/matrix";
 import { Chips, short } from "./chips";
 import { ofComparison } from "./evidence";
 import { type Actions, chosen, inFull, type Known, type Tab } from "./known";
@@ -111,7 +110,7 @@ export class CompareTab implements Tab {
   #spread = new Pane("spread");
   #spreadScale = new ScaleBar();
   #scale = new ScaleBar();
-  #matrix = h("table", { class: "xw-bl-matrix" });
+  #matrix = h("table", { class: "xw-matrix" });
   #agreement = h("p", { class: "xw-bl-note" });
   #reading = h("output", { class: "xw-reading" });
   #large: Large;
@@ -259,18 +258,8 @@ export class CompareTab implements Tab {
 
   #rank(frame: Frame | null, entries: readonly Entry[]): void {
     const rank = frame?.arrays.rank?.data;
-    const count = entries.length;
     const names = entries.map(({ baseline }) => this.#name(baseline));
-    const head = h("tr", {}, h("td", {}), ...entries.map((_, i) => h("th", { scope: "col" }, String(i + 1))));
-    const rows = entries.map((_, i) =>
-      h(
-        "tr",
-        {},
-        h("th", { scope: "row", title: names[i] }, h("b", {}, String(i + 1)), ` ${names[i]}`),
-        ...names.map((_, j) => figureCell(rank?.[i * count + j], `${names[i]} and ${names[j]}`, i === j)),
-      ),
-    );
-    fill(this.#matrix, count > 0 ? [head, ...rows] : []);
+    showMatrix(this.#matrix, names, rank);
     const agreement = frame?.meta?.agreement;
     write(this.#agreement, typeof agreement === "number" ? agreementWords(agreement) : "");
   }
@@ -371,25 +360,6 @@ class Large {
   hide(): void {
     this.element.hidden = true;
   }
-}
-
-function figureCell(value: number | undefined, pair: string, same: boolean): HTMLElement {
-  const known = typeof value === "number" && Number.isFinite(value);
-  if (same || !known) return h("td", { "data-same": same }, same ? "" : "–");
-  const cell = h("td", { title: `${pair}: ${value.toFixed(3)}` }, correlation(value));
-  const at = 3 * indexOf(value, -1, 1, true);
-  const [r, g, b] = lut("blue-red").subarray(at, at + 3) as unknown as [number, number, number];
-  cell.style.background = `rgb(${r} ${g} ${b})`;
-  cell.style.color = 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#16181b" : "#ffffff";
-  return cell;
-}
-
-/** Without the zero before the point, as tables of correlations have them. */
-function correlation(value: number): string {
-  return value
-    .toFixed(2)
-    .replace("-", "−")
-    .replace(/0(?=\.)/, "");
 }
 
 function agreementWords(agreement: number): string {
