@@ -104,6 +104,7 @@ def test_a_click_on_the_best_layer_moves_all_panels(notebook: Notebook) -> None:
     shown.get_by_role("button", name="Select it").click()
     eventually(lambda: notebook.value("explorer.layer") == best)
     expect(shown.get_by_role("button", name="Selected")).to_be_disabled()
+    notebook.screenshot("sweep-explorer-1400-light", ".xw-explorer")
     assert notebook.problems == []
 
 
