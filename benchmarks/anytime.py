@@ -35,23 +35,18 @@ BUDGETS = ("steps", "samples", "masks", "designs", "channels")
 """Names of the parameter by which a method is told how much to do."""
 LONG = 8
 """So many times the most work of a table goes into what it is held against."""
-LARGE = ("integrated_gradients", "occlusion")
-"""What is tried on a network of 227 pixels, too."""
 ALMOST = 1.15
 """Equal work: at most so many times as much, as not every rule can do any number."""
 
 
 def run(quick: bool) -> list[Row]:
-    """Return the errors of all anytime methods on a small network, and of a few on a larger one."""
-    work = (8, 32) if quick else WORK
+    """Return the errors of all anytime methods on a small network and one picture."""
     try:
-        small, large = subject("resnet20", 1), subject("squeezenet", 1)
+        one = subject("resnet20", 1)
     except FileNotFoundError:
-        small, large = _untrained(), None
-    rows = [found for name in xw.METHODS for found in rows_of(small, name, work)]
-    if large and not quick:
-        rows += [found for name in LARGE for found in rows_of(large, name, WORK[:3])]
-    return rows
+        one = _untrained()
+    work = (8, 32) if quick else WORK
+    return [found for name in xw.METHODS for found in rows_of(one, name, work)]
 
 
 def _untrained() -> Subject:
