@@ -5,9 +5,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import benchmarks.__main__ as command
+import xai_widgets as xw
+from benchmarks import anytime
+from benchmarks.kernel.peers import PEERS, Question
+from benchmarks.kernel.subjects import Subject
 from benchmarks.page.rows import Traffic, drag_rows, limit_row, memory_rows, plain_row, quantile, traffic_rows
 from benchmarks.report import Row, table, write
 
@@ -126,3 +133,77 @@ def test_names_choose_and_an_unknown_one_is_refused(run: Run) -> None:
     assert code == 0 and "ZeroDivisionError" not in told
     code, told = run("goood")
     assert code == 2 and "No benchmark is called 'goood'. There are broken, good, lacking." in told
+
+
+# -- error against work ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Subject:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 6, 3, padding=1), nn.Tanh(), nn.Conv2d(6, 8, 3, padding=1), nn.Tanh()]
+    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 4)).eval()
+    network[-1].weight.data.mul_(50)  # Lime's Lasso takes what is small for nothing
+    return Subject("tiny", network, [torch.rand(1, 3, 24, 24)])
+
+
+def test_a_map_in_time_is_the_last_that_took_no_more() -> None:
+    found = [(1, np.zeros(1)), (3, np.ones(1)), (9, np.full(1, 2.0))]
+    assert [anytime.last_within(found, amount)[1][0] for amount in (1, 3, 4, 9, 12)] == [0, 1, 1, 2, 2]
+    assert anytime.last_within(found, 8) is None, "half the work is not equal work"
+    assert anytime.last_within(found[1:], 2) is None
+
+
+def test_errors_are_those_of_the_maps(tiny: Subject) -> None:
+    """Samples accumulate: after eight gradients stands what eight samples give."""
+    rows = list(anytime.rows_of(tiny, "smooth_grad", (4, 8)))
+    target, model = tiny.predicted(tiny.pictures[0]), xw.Model(tiny.module)
+
+    def values(samples: int, seed: int) -> np.ndarray:
+        asked = {"target": target, "samples": samples, "seed": seed}
+        return xw.explain(model, tiny.pictures[0][0], "smooth_grad", **asked).values
+
+    reference = values(64, seed=1)
+    for row, samples in zip(rows, (4, 8), strict=True):
+        assert row.name == f"smooth_grad, tiny: error after {samples} gradients"
+        error = np.abs(values(samples, 0) - reference).sum() / np.abs(reference).sum()
+        assert row.figure == pytest.approx(error, rel=1e-4)
+        assert row.peer > 0 and row.ratio == pytest.approx(row.figure / row.peer)
+        assert "Captum NoiseTunnel smoothgrad" in row.note
+
+
+def test_what_can_be_stopped_at_any_time_the_registry_tells(tiny: Subject) -> None:
+    assert list(anytime.rows_of(tiny, "gradient", (4, 8))) == []
+    assert list(anytime.rows_of(tiny, "attention_rollout", (4, 8))) == [], "not for this network"
+    (row,) = anytime.rows_of(tiny, "idgi", (8,))
+    assert row.note.endswith("ours, once") and row.peer > 0
+    assert all(row.peer is None for row in anytime.rows_of(tiny, "sobol", (32, 64))), "too little for one run"
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_peer_does_about_equal_work(tiny: Subject, name: str) -> None:
+    asked_of = []
+    handle = tiny.module.register_forward_pre_hook(lambda _, inputs: asked_of.append(len(inputs[0])))
+    picture = tiny.pictures[0]
+    layer = anytime.middle(tiny.module, picture)
+    asked_of.clear()
+    evaluations, values = PEERS[name].run(Question(tiny.module, picture, 1, layer), 64, 0)
+    handle.remove()
+    assert evaluations <= anytime.ALMOST * 64 and np.isfinite(values).all() and np.abs(values).max() > 0
+    # Captum asks a few times more: to see the output's shape, and at both ends of a layer's way.
+    assert evaluations <= sum(asked_of) <= 1.15 * evaluations + 3
+
+
+def test_the_summary_has_a_line_a_method() -> None:
+    def row(name: str, amount: int, ours: float, peer: float | None) -> Row:
+        title = f"{name}, net: error after {amount} gradients"
+        ratio = ours / peer if peer else None
+        return Row(title, ours, "", (ours, ours), 1, peer, ratio, note=f"rank 1; peer: P {name}")
+
+    rows = [row("a", 8, 0.5, 1.0), row("a", 16, 0.25, 1.0), row("b", 16, 0.125, None)]
+    lines = anytime.summary(rows).splitlines()
+    assert lines[0] == "| method, network | peer | 8 | 16 | ratio |"
+    assert lines[2:] == [
+        "| a, net | P a | 0.500 / 1.000 | 0.250 / 1.000 | 0.38 |",
+        "| b, net | P b |  | 0.125 / – |  |",
+    ]

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from xai_widgets.widgets.image_strip import ImageStrip as ImageStrip
     from xai_widgets.widgets.layer_scrubber import LayerScrubber as LayerScrubber
     from xai_widgets.widgets.predictions import Predictions as Predictions
+    from xai_widgets.widgets.sweep_view import SweepView as SweepView
 
 __version__ = "0.1.0"
 
@@ -78,6 +79,7 @@ _HOMES = {
     "Problem": "explain.problem",
     "Range": "parameters",
     "Step": "anytime",
+    "SweepView": "widgets.sweep_view",
     "Visualization": "concepts.features",
     "captum": "explain.adapter",
     "doctor": "doctor",

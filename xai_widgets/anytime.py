@@ -41,3 +41,14 @@ def last(steps: Iterator[Step[T]]) -> Step[T]:
     if step is None:
         raise ValueError("the work ended without a step")
     return step
+
+
+def far_apart(end: int) -> list[int]:
+    """Return 0 … end so that the first few lie far apart: both ends, the middle, the quarters, …"""
+    found, spans = list(dict.fromkeys((end, 0))), [(0, end)]
+    for low, high in spans:  # which grows meanwhile
+        middle = (low + high) // 2
+        if middle > low:
+            found.append(middle)
+            spans += [(low, middle), (middle, high)]
+    return found

@@ -158,6 +158,7 @@ def overlay(
     clip_percentile: float = 99.0,
     sign: Sign = "both",
     top: float = 100.0,
+    limits: tuple[float, float] | None = None,
 ) -> Pixels:
     """Lay a map over a picture.
 
@@ -169,6 +170,7 @@ def overlay(
         picture: `(h, w, 3)` uint8.
         values: `(h, w)`, as high and wide as the picture.
         opacity: 0 to 1.
+        limits: what the ends of the colour map stand for, where several maps share one scale.
 
     Returns:
         `(h, w, 3)` uint8.
@@ -184,7 +186,7 @@ def overlay(
         raise ParameterError(f"An opacity lies within [0, 1], not at {opacity}.")
     if mode not in get_args(Mode):
         raise ParameterError(f"No overlay is called {mode!r}.", did_you_mean(str(mode), get_args(Mode)))
-    limits = clip_range(values, clip_percentile, sign)
+    limits = limits or clip_range(values, clip_percentile, sign)
     colours = colorize(values, colormap, clip_percentile, sign, limits).astype(np.float64)
     alpha = np.full(values.shape, float(opacity))
     if mode == "blended":

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from tests.explain.nets import Conv, Tokens, picture, seeded
+from xai_widgets.anytime import far_apart
 from xai_widgets.errors import ParameterError, UnknownLayerError
 from xai_widgets.explain import METHODS
 from xai_widgets.explain.run import problem_of
-from xai_widgets.metrics.ranking import faithfulness, suggest, sweep, sweep_steps
+from xai_widgets.metrics.insertion import faithfulness, faithfulness_steps
+from xai_widgets.metrics.ranking import suggest, sweep, sweep_steps
 from xai_widgets.model import Model
 
 
@@ -36,13 +38,48 @@ def test_the_area_between_the_curves() -> None:
     np.testing.assert_allclose(good.insertion[[0, -1]], good.deletion[[-1, 0]], rtol=1e-5)
 
 
+def test_the_curves_get_finer() -> None:
+    """Each step has the shares of the one before, and on them the same values; the last one has all."""
+    problem = problem_of(Model(seeded(Conv)), picture(), 2)
+    values = np.random.default_rng(1).normal(size=problem.inputs.shape[2:])
+    steps = list(faithfulness_steps(problem, values, "mean"))
+    assert steps[0].value.shares.tolist() == [0, 0.5, 1]
+    assert [step.final for step in steps] == [False] * (len(steps) - 1) + [True] and len(steps) > 2
+    last = steps[-1].value
+    np.testing.assert_allclose(last.shares, np.arange(17) / 16)
+    for step in steps:
+        there = np.isin(last.shares, step.value.shares)
+        np.testing.assert_array_equal(last.insertion[there], step.value.insertion)
+        np.testing.assert_array_equal(last.deletion[there], step.value.deletion)
+    filled = problem.model.normalise(problem.pixels.mean((2, 3), keepdim=True).expand_as(problem.pixels))
+    gone = torch.from_numpy(np.argsort(-values, axis=None)[: values.size // 4])
+    quarter = problem.inputs.clone()
+    quarter.flatten(2)[..., gone] = filled.flatten(2)[..., gone]
+    assert last.deletion[4] == pytest.approx(float(problem.outputs(quarter)[0]), rel=1e-5)
+
+
+@pytest.mark.parametrize("end", [0, 1, 2, 7, 16, 40])
+def test_far_apart(end: int) -> None:
+    """All of them once, and each time the largest gap left is halved."""
+    found = far_apart(end)
+    assert sorted(found) == list(range(end + 1))
+    for count in range(2, len(found)):
+        before = np.diff(sorted(found[:count]))
+        assert max(np.diff(sorted(found[: 2 * count - 1]))) <= (max(before) + 1) // 2
+
+
 def test_a_sweep_over_layers() -> None:
     model = Model(seeded(Conv))
     steps = list(sweep_steps(model, picture(), "layer_cam", target=2))
     found = steps[-1].value
     spatial = [one.name for one in model.layers(picture()[None]).viewable if one.grid and one.grid != (1, 1)]
     assert [entry.name for entry in found.entries] == spatial
-    assert [step.final for step in steps] == [False] * (len(spatial) - 1) + [True]
+    assert [step.final for step in steps] == [False] * (len(steps) - 1) + [True]
+    tried = [[k for k, entry in enumerate(step.value.entries) if entry.faithfulness] for step in steps]
+    assert list(dict.fromkeys(map(len, tried))) == [*range(len(spatial) + 1)], "one after the other"
+    assert tried[0] == [] and steps[0].done == 0
+    two = next(found for found in tried if len(found) == 2)
+    assert two == [0, len(spatial) - 1], "those far apart come first"
     for entry in found.entries:
         again = faithfulness(problem_of(model, picture(), 2), entry.explanation.map, "blur")
         assert entry.score == pytest.approx(again.between)

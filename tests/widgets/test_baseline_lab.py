@@ -235,7 +235,7 @@ def test_charts_are_moved_by_the_browser_alone(lab: xw.BaselineLab) -> None:
 
 
 def test_the_lab_is_a_panel_of_the_explorer_that_is_off_at_first(explorer: xw.Explorer, page: Page) -> None:
-    assert "baselines" not in explorer.panels and explorer._lab is None
+    assert "baselines" not in explorer.panels and explorer._made == {}
     before = len(ipywidgets.widgets.widget._instances)
     explorer.strip.panels = [*explorer.panels, "baselines"]
     assert explorer.children[-1] is explorer.lab and explorer.lab.scene is explorer.scene

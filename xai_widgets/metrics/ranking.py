@@ -1,24 +1,22 @@
 """Which layer, which method? Explain by each, and hold the maps against the network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..anytime import Step, last
+from ..anytime import Step, far_apart, last
 from ..errors import ParameterError, XaiWidgetsError
-from ..explain.problem import Floats, Problem
 from ..explain.registry import METHODS, find
 from ..explain.run import explain_steps, problem_of
 from ..model.handle import Model
+from ..model.layers import LayerTree
 from ..model.targets import Target
 from ..results import Explanation
-from .faithfulness import ablated, area, filler, order
+from .faithfulness import filler
+from .insertion import Faithfulness, faithfulness_steps
 
-SHARES = tuple(k / 16 for k in range(17))
 FIRST_LOOK = (
     *("grad_cam", "lrp_composite", "attention_gradient", "integrated_gradients", "smooth_grad"),
     *("occlusion", "input_x_gradient"),
@@ -29,50 +27,6 @@ QUICK: dict[str, dict[str, Any]] = {
     "smooth_grad": {"samples": 16},
     "occlusion": {"window": 0.2},
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Faithfulness:
-    """How the target goes while pixels are put in and taken away, by the order of a map.
-
-    Attributes:
-        shares: of the pixels, from 0 to 1, `(p,)`.
-        insertion: the target with the first share of the pixels on what is filled in, `(p,)`.
-        deletion: the target without them, `(p,)`.
-    """
-
-    shares: Floats
-    insertion: Floats
-    deletion: Floats
-
-    @property
-    def between(self) -> float:
-        """The area between both curves, in units of f(x) less the target where all is filled: at best 1.
-
-        Petsiuk, Das and Saenko 2018 look at both areas; their difference does not depend on where the curves
-        begin and end. A random order has 0 on average, an order turned round the negative.
-        """
-        whole = float(self.deletion[0] - self.deletion[-1])
-        gap = float(area(self.shares, self.insertion) - area(self.shares, self.deletion))
-        return gap / whole if abs(whole) > 1e-9 else 0.0
-
-
-def faithfulness(problem: Problem, values: Floats, fill: str = "blur") -> Faithfulness:
-    """Put in and take away pixels by the order of a map `(h, w)`, the largest first.
-
-    Args:
-        problem: what is explained; its seed draws the noise.
-        values: the map.
-        fill: "mean", "blur" or "noise".
-    """
-    filled = problem.model.normalise(filler(fill, problem.seed).apply(problem.pixels))
-    places = order(values)
-
-    def curve(start: Tensor, towards: Tensor) -> Floats:
-        return problem.outputs(torch.cat([ablated(start, towards, places, share) for share in SHARES]))
-
-    insertion, deletion = curve(filled, problem.inputs), curve(problem.inputs, filled)
-    return Faithfulness(np.array(SHARES), insertion, deletion)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,23 +66,30 @@ class Ranking:
     fill: str
 
     @property
+    def judged(self) -> list[Entry]:
+        """Those whose maps were held against the network, the best first."""
+        there = [entry for entry in self.entries if entry.faithfulness]
+        return sorted(there, key=lambda entry: -entry.score)
+
+    @property
     def best(self) -> Entry | None:
         """The one whose order of pixels the target follows most; None where none has a map."""
-        there = [entry for entry in self.entries if entry.explanation]
-        return max(there, key=lambda entry: entry.score, default=None)
+        return next(iter(self.judged), None)
+
+    @property
+    def reason(self) -> str:
+        """What speaks for the best one, without its name."""
+        first, *others = self.judged
+        than = f", the next best {others[0].score:+.2f}" if others else ""
+        return (
+            "putting its pixels in first and taking them away first moves the target by "
+            f"{first.score:+.2f} of its whole way (at best 1, by chance 0){than}"
+        )
 
     @property
     def why(self) -> str:
         """The reason in a sentence."""
-        best = self.best
-        if best is None:
-            return f"No {self.kind} gave a map."
-        others = sorted((e.score for e in self.entries if e.explanation and e is not best), reverse=True)
-        than = f", the next best {others[0]:+.2f}" if others else ""
-        return (
-            f"{best.name}: putting its pixels in first and taking them away first moves the target by "
-            f"{best.score:+.2f} of its whole way (at best 1, by chance 0){than}."
-        )
+        return f"{self.best.name}: {self.reason}." if self.best else f"No {self.kind} gave a map."
 
     def __getitem__(self, name: str) -> Entry:
         """Return the entry of a name; ParameterError where there is none."""
@@ -188,20 +149,16 @@ def sweep_steps(
     **params: Any,
 ) -> Iterator[Step[Ranking]]:
     """Sweep, and yield the ranking after every layer; arguments as of `sweep`."""
-    if "layer" not in find(method).needs:
-        usable = ", ".join(name for name, one in METHODS.items() if "layer" in one.needs)
-        raise ParameterError(f"The method {method!r} looks at no layer.", f"Take one of {usable}.")
+    check_layered(method)
     model = model if isinstance(model, Model) else Model(model)
     problem = problem_of(model, image, target)
     tree = model.layers(problem.inputs)
-    spatial = [one.name for one in tree.viewable if one.grid and one.grid[0] * one.grid[1] > 1]
-    wanted = [tree[name].name for name in layers] if layers is not None else spatial
+    wanted = spatial(tree) if layers is None else [tree[name].name for name in layers]
 
-    def at(name: str) -> Explanation:
-        steps = explain_steps(model, image, method, problem.target, layer=name, **params)
-        return last(steps).value
+    def at(name: str) -> Iterator[Step[Explanation]]:
+        return explain_steps(model, image, method, problem.target, layer=name, **params)
 
-    return _ranked("layer", wanted, at, problem, fill)
+    return rank("layer", wanted, at, lambda found: faithfulness_steps(problem, found.map, fill), fill)
 
 
 def suggest(
@@ -238,36 +195,82 @@ def suggest_steps(
     problem = problem_of(model, image, target)
     wanted = [find(name).name for name in (FIRST_LOOK if methods is None else methods)]
 
-    def by(name: str) -> Explanation:
+    def by(name: str) -> Iterator[Step[Explanation]]:
         reason = METHODS[name].valid(model, model.layers(problem.inputs))
         if reason:
             raise ParameterError(reason, "")
         params = QUICK.get(name, {}) if methods is None else {}
-        return last(explain_steps(model, image, name, problem.target, **params)).value
+        return explain_steps(model, image, name, problem.target, **params)
 
-    return _ranked("method", wanted, by, problem, fill)
+    return rank("method", wanted, by, lambda found: faithfulness_steps(problem, found.map, fill), fill)
 
 
-def _ranked(
-    kind: str, names: Sequence[str], explained: Any, problem: Problem, fill: str
+def check_layered(method: str) -> None:
+    """Raise ParameterError where a method looks at no layer."""
+    if "layer" not in find(method).needs:
+        usable = ", ".join(name for name, one in METHODS.items() if "layer" in one.needs)
+        raise ParameterError(f"The method {method!r} looks at no layer.", f"Take one of {usable}.")
+
+
+def spatial(tree: LayerTree) -> list[str]:
+    """Return the names of the layers with more than one position, in the order in which they run."""
+    return [one.name for one in tree.viewable if one.grid and one.grid[0] * one.grid[1] > 1]
+
+
+Explained = Callable[[str], Iterator[Step[Explanation]]]
+Judged = Callable[[Explanation], Iterator[Step[Faithfulness]]]
+
+
+def rank(
+    kind: str, names: Sequence[str], explained: Explained, judged: Judged, fill: str
 ) -> Iterator[Step[Ranking]]:
+    """Explain by each name and hold the map against the network; one that fails says why.
+
+    Layers are taken far apart first, so that early on one sees where it is worth looking. A step on the way
+    to a map brings the same ranking again.
+
+    Args:
+        kind: "layer" or "method".
+        names: of them.
+        explained: from a name to its explanation, better and better.
+        judged: from an explanation to its faithfulness, better and better.
+        fill: what stands where pixels are gone, for whoever reads the ranking.
+
+    Raises:
+        ParameterError: there are no names, or there is no such fill; at once.
+    """
     filler(fill)  # checks it before any work
     if not names:
         raise ParameterError(f"There is no {kind} to try.", "Name one or more.")
-    entries = [Entry(name) for name in names]
-    return _rank(kind, entries, explained, problem, fill)
+    turns = far_apart(len(names) - 1) if kind == "layer" else list(range(len(names)))
+    return _rank(Ranking(tuple(map(Entry, names)), kind, fill), turns, explained, judged)
 
 
 def _rank(
-    kind: str, entries: list[Entry], explained: Any, problem: Problem, fill: str
+    ranking: Ranking, turns: Sequence[int], explained: Explained, judged: Judged
 ) -> Iterator[Step[Ranking]]:
-    for number, entry in enumerate(entries, 1):
-        try:
-            found = explained(entry.name)
-        except XaiWidgetsError as error:
-            entries[number - 1] = replace(entry, failure=str(error))
-        else:
-            score = faithfulness(problem, found.map, fill)
-            entries[number - 1] = replace(entry, explanation=found, faithfulness=score)
-        final = number == len(entries)
-        yield Step(Ranking(tuple(entries), kind, fill), number / len(entries), None, final)
+    entries = list(ranking.entries)
+    yield Step(ranking, 0.0, None, False)
+    for turn, number in enumerate(turns):
+        for step in _tried(entries[number], explained, judged):
+            if step.value is not entries[number]:
+                entries[number] = step.value
+                ranking = replace(ranking, entries=tuple(entries))
+            final = step.final and turn == len(turns) - 1
+            yield Step(ranking, (turn + step.done) / len(turns), None, final)
+
+
+def _tried(entry: Entry, explained: Explained, judged: Judged) -> Iterator[Step[Entry]]:
+    """Yield an entry with its map, and after that with its faithfulness, when each is as good as it gets."""
+    try:
+        for step in explained(entry.name):
+            if step.final:
+                entry = replace(entry, explanation=step.value)
+            yield Step(entry, step.done / 2, None, False)
+        assert entry.explanation is not None
+        for judgement in judged(entry.explanation):
+            if judgement.final:
+                entry = replace(entry, faithfulness=judgement.value)
+            yield Step(entry, 0.5 + judgement.done / 2, None, judgement.final)
+    except XaiWidgetsError as error:
+        yield Step(replace(entry, failure=str(error)), 1.0, None, True)

@@ -1,5 +1,6 @@
 """The whole explorer in the cell: all panels on one selection."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets
@@ -19,6 +20,7 @@ from .offline import Place, Portable, checked_persist
 from .predictions import Predictions
 from .scene import Scene
 from .selection import KEYS, Follow
+from .sweep_view import SweepView
 from .traits import mirrored
 
 CELLS = {
@@ -27,12 +29,15 @@ CELLS = {
     "attribution": "xw-cell-attribution",
     "predictions": "xw-cell-predictions",
     "baselines": "xw-cell-baselines",
+    "sweep": "xw-cell-sweep",
 }
 """The class of the place of each panel."""
+LATER: Mapping[str, Callable[..., Any]] = {"baselines": BaselineLab, "sweep": SweepView}
+"""Made when they are first wanted, as most explorers never show them; in the order in which they stand."""
 
 
 class Explorer(Portable, ipywidgets.VBox):
-    """Images, layers, feature maps, attribution, predictions and the baseline lab on one selection.
+    """Images, layers, feature maps, attribution, predictions, baseline lab and sweep on one selection.
 
     Args:
         model: a `Model`, or any `nn.Module` that takes `(n, c, h, w)` and gives logits `(n, k)`.
@@ -56,7 +61,6 @@ class Explorer(Portable, ipywidgets.VBox):
 
     # `close` also runs on what could not be built to its end.
     _links: tuple[Follow, ...] = ()
-    _lab: BaselineLab | None = None
 
     def __init__(self, model: Any, images: Any, *, persist: Any = False, **values: Any) -> None:
         known = (*KEYS, "panels")
@@ -72,6 +76,7 @@ class Explorer(Portable, ipywidgets.VBox):
         self.attribution = AttributionView(scene=self.scene)
         self.predictions = Predictions(scene=self.scene)
         self._first = self._arranged()
+        self._made: dict[str, Any] = {}
         super().__init__(self._first)
         self.add_class("xw-explorer")
         self._links = (Follow(self, self.scene.selection, KEYS), Follow(self, self.strip, ("panels",)))
@@ -80,11 +85,22 @@ class Explorer(Portable, ipywidgets.VBox):
 
     @property
     def lab(self) -> BaselineLab:
-        """The baseline lab; made when it is first wanted, as most explorers never show it."""
-        if self._lab is None:
-            self._lab = BaselineLab(scene=self.scene)
-            self._lab.add_class(CELLS["baselines"])
-        return self._lab
+        """The baseline lab."""
+        found: BaselineLab = self.later("baselines")
+        return found
+
+    @property
+    def sweep(self) -> SweepView:
+        """The sweep over layers or methods."""
+        found: SweepView = self.later("sweep")
+        return found
+
+    def later(self, name: str) -> Any:
+        """Return a panel of `LATER`, made now where nobody wanted it before."""
+        if name not in self._made:
+            self._made[name] = LATER[name](scene=self.scene)
+            self._made[name].add_class(CELLS[name])
+        return self._made[name]
 
     @property
     def explanation(self) -> Explanation | None:
@@ -109,7 +125,7 @@ class Explorer(Portable, ipywidgets.VBox):
     def snapshot(self) -> NDArray[np.uint8]:
         """Return all shown panels as one picture."""
         chosen = [panel.snapshot() for name, panel in self._named().items() if name in self.panels]
-        below = [self.lab.snapshot()] if "baselines" in self.panels else []
+        below = [panel.snapshot() for panel in self._wanted()]
         return snapshots.below([self.strip.snapshot(), *chosen, *below])
 
     def save(self, path: Any) -> None:
@@ -126,7 +142,7 @@ class Explorer(Portable, ipywidgets.VBox):
             for link in self._links:
                 link.unlink()
             self._links = ()
-            for panel in (self.strip, *self._named().values(), *filter(None, [self._lab])):
+            for panel in (self.strip, *self._named().values(), *self._made.values()):
                 panel.close()
             base.close_all(self._cells)
             self.scene.close()
@@ -135,6 +151,9 @@ class Explorer(Portable, ipywidgets.VBox):
     def _named(self) -> dict[str, Any]:
         panels = (self.layers, self.features, self.attribution, self.predictions)
         return dict(zip(FIRST, panels, strict=True))
+
+    def _wanted(self) -> list[Any]:
+        return [self.later(name) for name in LATER if name in self.panels]
 
     def _arranged(self) -> list[ipywidgets.Widget]:
         self.strip.add_class("xw-strip")
@@ -162,7 +181,7 @@ class Explorer(Portable, ipywidgets.VBox):
         for name in PANELS:
             (self.remove_class if name in self.panels else self.add_class)(f"xw-no-{name}")
         # Out of the page where it is off: a view that does not exist asks for nothing.
-        self.children = [*self._first, self.lab] if "baselines" in self.panels else self._first
+        self.children = [*self._first, *self._wanted()]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return base.with_saved(super()._repr_mimebundle_(**kwargs), self)

@@ -11,7 +11,7 @@ from .base import Panel
 from .topic import THUMBNAIL
 from .traits import followed, shown
 
-PANELS = ("layers", "features", "attribution", "predictions", "baselines")
+PANELS = ("layers", "features", "attribution", "predictions", "baselines", "sweep")
 FIRST = PANELS[:4]
 """The panels that are shown until somebody chooses others."""
 

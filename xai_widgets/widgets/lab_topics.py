@@ -40,12 +40,12 @@ MOST = 8
 # -- what is asked ------------------------------------------------------------------------------------
 
 
-def problem(scene: "Scene", params: Params, baseline: Baseline) -> Problem:
+def problem(scene: "Scene", params: Params, baseline: Baseline | None = None) -> Problem:
     """Return the question of a wish, its baseline's pictures read."""
     pixels = scene.pixels(params["image"])
     inputs = scene.model.normalise(pixels)
     target = resolve(params["target"], scene.model, inputs)
-    read = baseline.prepared(lambda source: scene.model.pixels(images.load(source)))
+    read = baseline and baseline.prepared(lambda source: scene.model.pixels(images.load(source)))
     return Problem(scene.model, inputs, pixels, target, read, seed=params["seed"])
 
 
@@ -127,8 +127,7 @@ def _ablation(scene: "Scene", params: Params) -> Iterator[Step[Ablation]]:
     labels = [label for _, label, _ in candidates]
 
     def work() -> Iterator[Step[Ablation]]:
-        asked = problem(scene, params, baselines.Black())
-        return ablate(asked, params["fill"], labels, _finished(compare(candidates)))
+        return ablate(problem(scene, params), params["fill"], labels, _finished(compare(candidates)))
 
     return scene.kept("ablation", settled(scene, params), work)
 
@@ -189,7 +188,7 @@ def _show_compare(scene: "Scene", params: Params, step: Step[Comparison]) -> Enc
     found = step.value
     entries = [_entry(one, number) for number, one in enumerate(found.candidates)]
     meta = {
-        "target": _target(scene, params),
+        "target": target_of(scene, params),
         "entries": entries,
         "agreement": found.agreement,
         "complete": sum(one.final and one.failure is None for one in found.candidates),
@@ -236,7 +235,8 @@ def _small(picture: Any) -> Any:
     return np.asarray(small)
 
 
-def _target(scene: "Scene", params: Params) -> Params:
+def target_of(scene: "Scene", params: Params) -> Params:
+    """Return the target of a wish for a person, and its index where it is a class."""
     target = resolve(params["target"], scene.model, scene.inputs(params["image"]))
     index = target.index if isinstance(target, ClassTarget) else None
     return {"label": target.label(scene.model), "index": index}
@@ -273,7 +273,7 @@ def _show_ablation(scene: "Scene", params: Params, step: Step[Ablation]) -> Enco
         )
     ]
     meta = {
-        "target": _target(scene, params),
+        "target": target_of(scene, params),
         "entries": entries,
         "random_area": found.random_area,
         "fill": found.fill,

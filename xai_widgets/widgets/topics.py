@@ -18,7 +18,7 @@ from ..model.handle import Prediction
 from ..model.layers import as_maps
 from ..model.targets import resolve
 from ..results import Explanation
-from . import compare_topics, feature_topics, lab_topics
+from . import compare_topics, feature_topics, lab_topics, sweep_topics
 from .topic import THUMBNAIL, WISH, Params, Topic, at_once, reduce_maps, show_explanation
 
 if TYPE_CHECKING:
@@ -177,4 +177,5 @@ TOPICS: dict[str, Topic] = {
     **lab_topics.TOPICS,
     **compare_topics.TOPICS,
     **feature_topics.TOPICS,
+    **sweep_topics.TOPICS,
 }

@@ -41,6 +41,7 @@ const CELLS: Record<string, string> = {
   attribution: "xw-cell-attribution",
   predictions: "xw-cell-predictions",
   baselines: "xw-cell-baselines",
+  sweep: "xw-cell-sweep",
 };
 
 /** Unpack what the page carries and show it in `page`. */

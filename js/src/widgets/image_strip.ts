@@ -16,6 +16,7 @@ const PANELS: readonly (readonly [string, string])[] = [
   ["attribution", "Attribution"],
   ["predictions", "Predictions"],
   ["baselines", "Baselines"],
+  ["sweep", "Sweep"],
 ];
 const LARGEST = 64 * 2 ** 20;
 const ADDING_MS = 30_000;

@@ -208,6 +208,7 @@ describe("panels", () => {
       "false",
       "false",
       "false",
+      "false",
     ]);
   });
 
