@@ -13,7 +13,9 @@ from ..results import Evidence, Explanation
 from . import base, snapshots
 from .attribution_view import AttributionView
 from .baseline_lab import BaselineLab
+from .compare import Compare
 from .feature_maps import FeatureMaps
+from .feature_visualization import FeatureVisualization
 from .image_strip import FIRST, PANELS, ImageStrip
 from .layer_scrubber import LayerScrubber
 from .offline import Place, Portable, checked_persist
@@ -30,14 +32,24 @@ CELLS = {
     "predictions": "xw-cell-predictions",
     "baselines": "xw-cell-baselines",
     "sweep": "xw-cell-sweep",
+    "compare": "xw-cell-compare",
+    "visualization": "xw-cell-visualization",
 }
 """The class of the place of each panel."""
-LATER: Mapping[str, Callable[..., Any]] = {"baselines": BaselineLab, "sweep": SweepView}
+LATER: Mapping[str, Callable[..., Any]] = {
+    "baselines": BaselineLab,
+    "sweep": SweepView,
+    "compare": Compare,
+    "visualization": FeatureVisualization,
+}
 """Made when they are first wanted, as most explorers never show them; in the order in which they stand."""
 
 
 class Explorer(Portable, ipywidgets.VBox):
-    """Images, layers, feature maps, attribution, predictions, baseline lab and sweep on one selection.
+    """Images, layers, feature maps, attribution and predictions on one selection, and more where wanted.
+
+    The baseline lab, the sweep over layers and methods, the comparison and what a unit likes are made when
+    they are first switched on.
 
     Args:
         model: a `Model`, or any `nn.Module` that takes `(n, c, h, w)` and gives logits `(n, k)`.
@@ -93,6 +105,18 @@ class Explorer(Portable, ipywidgets.VBox):
     def sweep(self) -> SweepView:
         """The sweep over layers or methods."""
         found: SweepView = self.later("sweep")
+        return found
+
+    @property
+    def compare(self) -> Compare:
+        """The comparison."""
+        found: Compare = self.later("compare")
+        return found
+
+    @property
+    def visualization(self) -> FeatureVisualization:
+        """What a unit likes."""
+        found: FeatureVisualization = self.later("visualization")
         return found
 
     def later(self, name: str) -> Any:

@@ -11,7 +11,10 @@ from .base import Panel
 from .topic import THUMBNAIL
 from .traits import followed, shown
 
-PANELS = ("layers", "features", "attribution", "predictions", "baselines", "sweep")
+PANELS = (
+    *("layers", "features", "attribution", "predictions"),
+    *("baselines", "sweep", "compare", "visualization"),
+)
 FIRST = PANELS[:4]
 """The panels that are shown until somebody chooses others."""
 

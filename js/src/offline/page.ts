@@ -42,6 +42,8 @@ const CELLS: Record<string, string> = {
   predictions: "xw-cell-predictions",
   baselines: "xw-cell-baselines",
   sweep: "xw-cell-sweep",
+  compare: "xw-cell-compare",
+  visualization: "xw-cell-visualization",
 };
 
 /** Unpack what the page carries and show it in `page`. */

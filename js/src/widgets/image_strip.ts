@@ -17,6 +17,8 @@ const PANELS: readonly (readonly [string, string])[] = [
   ["predictions", "Predictions"],
   ["baselines", "Baselines"],
   ["sweep", "Sweep"],
+  ["compare", "Side by side"],
+  ["visualization", "What it likes"],
 ];
 const LARGEST = 64 * 2 ** 20;
 const ADDING_MS = 30_000;

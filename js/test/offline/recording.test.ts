@@ -249,7 +249,9 @@ describe("the page", () => {
     expect(
       root.querySelector(".xw-explorer > .xw-grid > .xw-cell-predictions > .xw-predictions"),
     ).not.toBeNull();
-    const off = ["layers", "features", "attribution", "baselines", "sweep"].map((name) => `xw-no-${name}`);
+    const off = ["layers", "features", "attribution", "baselines", "sweep", "compare", "visualization"].map(
+      (name) => `xw-no-${name}`,
+    );
     expect([...root.querySelector(".xw-explorer")!.classList]).toEqual(["xw-explorer", ...off]);
   });
 });
