@@ -14,7 +14,7 @@ from ..explain.problem import Floats, Problem
 from ..explain.registry import METHODS, find
 from ..explain.run import explain_steps, problem_of
 from ..model.handle import Model
-from ..model.targets import Target
+from ..model.target import Target
 from ..results import Explanation
 from .faithfulness import ablated, area, filler, order
 

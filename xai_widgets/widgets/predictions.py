@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..anytime import Step
 from ..errors import ParameterError, did_you_mean
-from ..model.handle import Prediction
+from ..model.predictions import Prediction
 from . import base, snapshots, topics
 from .offline import Portable, checked_persist
 from .scene import Scene

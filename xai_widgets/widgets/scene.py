@@ -4,6 +4,7 @@ import itertools
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,8 +23,11 @@ from ..live import messages
 from ..live.cache import ByteCache, remembered
 from ..live.session import Session
 from ..model import targets
-from ..model.handle import Model, Prediction
+from ..model.handle import Model
 from ..model.layers import Layer, LayerTree
+from ..model.predictions import MEASURES, Prediction, foremost
+from ..model.similarity import Similarity
+from ..model.target import Target
 from ..results import Explanation
 from . import ahead, lifetime, topics
 from .selection import KEYS, Selection
@@ -35,7 +39,7 @@ _explained: ByteCache[Explanation] = ByteCache(
     128 * 2**20, lambda found: int(found.values.nbytes + found.input.nbytes)
 )
 _pixels: ByteCache[torch.Tensor] = ByteCache(128 * 2**20, lambda x: x.nbytes)
-_logits: ByteCache[torch.Tensor] = ByteCache(16 * 2**20, lambda x: x.nbytes)
+_predicted: ByteCache[list[Prediction]] = ByteCache(16 * 2**20, lambda found: 200 * len(found))
 _worked: ByteCache[Any] = ByteCache(192 * 2**20, topics.result_bytes)
 _numbers = itertools.count()
 
@@ -108,9 +112,30 @@ class Scene:
         return self._known(_records, image, lambda: self._look(image))
 
     def predictions(self, image: int) -> list[Prediction]:
-        """Return all classes of a picture, the most probable first; from the pass of `record` if that ran."""
-        logits = self._known(_logits, image, lambda: self.model.logits(self.inputs(image)))
-        return self.model.ranked(logits[0])
+        """Return what a picture is answered, the first thing first; from the pass of `record` if that ran."""
+        return self._known(_predicted, image, lambda: self.model.predict(self.inputs(image)))
+
+    def target(self, image: int, value: Any) -> Any:
+        """Return the target that a wish names, as `explain` takes it; pictures of the session are read.
+
+        Raises:
+            ParameterError: there is no such picture, or nothing was found that could be explained.
+        """
+        if value is None:  # not asked of the network again: the predictions know it
+            return targets.of_prediction(foremost(self.predictions(image)), self.model.kind)
+        found = targets.from_json(value) if isinstance(value, dict) else value
+        if not isinstance(found, Similarity) or not isinstance(found.reference, int):
+            return found
+        count = len(self.pictures)
+        if not 0 <= found.reference < count:
+            words = f"There is no picture {found.reference} to be similar to."
+            raise ParameterError(words, f"There are {count}, counted from 0.")
+        return replace(found, reference=self.ready(found.reference), number=found.reference)
+
+    def resolved(self, image: int, value: Any) -> Target:
+        """Return that target, ready to be asked for."""
+        read = lambda source: self.model.pixels(images.load(source))  # noqa: E731
+        return targets.resolve(self.target(image, value), self.model, self.inputs(image), read)
 
     def baseline(self, value: Any) -> baselines.Baseline:
         """Return the baseline that a JSON dict names; it may take the session's own pictures."""
@@ -198,16 +223,16 @@ class Scene:
         return known
 
     def _look(self, image: int) -> dict[str, torch.Tensor]:
-        logits, record = self.model.look(self.inputs(image))
-        if logits is not None:
-            _logits.put((self._number, self.picture(image).key), logits)
+        answer, record = self.model.look(self.inputs(image))
+        if answer is not None:
+            _predicted.put((self._number, self.picture(image).key), self.model.ranked(answer[0]))
         return record
 
     def _forget(self) -> None:
         def ours(key: Hashable) -> bool:
             return isinstance(key, tuple) and key[0] == self._number
 
-        for cache in (_records, _explained, _pixels, _logits, _worked):
+        for cache in (_records, _explained, _pixels, _predicted, _worked):
             cache.drop_where(ours)
 
     # -- what it answers ------------------------------------------------------------------------------
@@ -286,6 +311,8 @@ class Scene:
             ],
             "baselines": baselines.schemas(),
             "images": self._images(),
+            "targets": targets.offered(self.model.kind),
+            "measure": MEASURES[self.model.kind],
             # On a subshell it is heard while a cell runs; on the main thread it has to wait for the cell.
             "waits": threading.current_thread() is threading.main_thread(),
         }
@@ -374,11 +401,15 @@ class Scene:
     def _check_target(self, value: Any) -> Any:
         if value is None:
             return None
-        if isinstance(value, dict):
-            value = targets.from_json(value)
-        if not isinstance(value, targets.Target):
+        value = self.target(0, value)
+        if not isinstance(value, Target):
             return self.model.class_index(value)
-        return targets.resolve(value, self.model, self.inputs(0)).to_json()
+        if isinstance(value, Similarity) and value.to_json()["reference"] is None:
+            raise ParameterError(
+                "A picture in memory cannot be a target of the explorer.",
+                'Add it to its images and take {"kind": "similarity", "reference": 1}, or use xw.explain.',
+            )
+        return targets.checked(value, self.model, self.inputs(0)).to_json()
 
 
 def _has_paths(value: baselines.Image | baselines.Distribution) -> bool:

@@ -14,15 +14,18 @@ from ..explain.registry import find
 from ..inputs import images
 from ..live import codec
 from ..live.session import Encoded, Wish
-from ..model.handle import Prediction
 from ..model.layers import as_maps
-from ..model.targets import resolve
+from ..model.predictions import Prediction
+from ..model.targets import ClassTarget, of_prediction
 from ..results import Explanation
 from . import lab_topics
 from .topic import THUMBNAIL, Params, Topic, at_once, reduce_maps
 
 if TYPE_CHECKING:
     from .scene import Scene
+
+MOST = 20
+"""So many predictions are sent."""
 
 
 def wish(scene: "Scene", topic: str, params: Params) -> Wish:
@@ -76,8 +79,7 @@ def explain(scene: "Scene", wish: Params) -> Iterator[Step[Explanation]]:
         scene.model,
         scene.ready(image),
         method=wish["method"],
-        # Not asked of the network again: the predictions know it.
-        target=scene.predictions(image)[0].index if target is None else target,
+        target=scene.target(image, target),
         layer=wish["layer"],
         baseline=scene.baseline(wish["baseline"]) if wish["baseline"] else None,
         seed=wish["seed"],
@@ -147,7 +149,7 @@ def _show_maps(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
 def _scores(scene: "Scene", params: Params) -> torch.Tensor:
     layer = scene.layer(params["image"], params["layer"])
     inputs = scene.inputs(params["image"])
-    target = resolve(params["target"], scene.model, inputs)
+    target = scene.resolved(params["image"], params["target"])
     _, activation, gradient = scene.model.layer_gradients(inputs, target, layer.name)
     return as_maps(activation * gradient, layer)[0].flatten(1).sum(1)
 
@@ -161,7 +163,14 @@ def _predictions(scene: "Scene", params: Params) -> list[Prediction]:
 
 
 def _show_predictions(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
-    return Encoded({"top": [asdict(prediction) for prediction in step.value[:10]]})
+    return Encoded({"top": [_predicted(scene, prediction) for prediction in step.value[:MOST]]})
+
+
+def _predicted(scene: "Scene", found: Prediction) -> Params:
+    """Return a prediction and the target that it stands for."""
+    target = of_prediction(found, scene.model.kind)
+    told = target.index if isinstance(target, ClassTarget) else target.to_json()
+    return asdict(found) | {"target": told}
 
 
 def _show_attribution(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
