@@ -269,6 +269,12 @@ def of_prediction(found: Prediction, kind: Kind) -> Target:
     return Segment(found.index) if kind == "segmentation" else ClassTarget(found.index)
 
 
+def told(found: Prediction, kind: Kind) -> int | dict[str, Any]:
+    """Return that target as an interface has it: a class by its index, others as JSON."""
+    target = of_prediction(found, kind)
+    return target.index if isinstance(target, ClassTarget) else target.to_json()
+
+
 def resolve(
     target: "int | str | Target | Mapping[str, Any] | None",
     model: "Model",

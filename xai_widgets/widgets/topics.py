@@ -16,7 +16,7 @@ from ..live import codec
 from ..live.session import Encoded, Wish
 from ..model.layers import as_maps
 from ..model.predictions import Prediction
-from ..model.targets import ClassTarget, of_prediction
+from ..model.targets import told
 from ..results import Explanation
 from . import lab_topics
 from .topic import THUMBNAIL, Params, Topic, at_once, reduce_maps
@@ -163,14 +163,8 @@ def _predictions(scene: "Scene", params: Params) -> list[Prediction]:
 
 
 def _show_predictions(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
-    return Encoded({"top": [_predicted(scene, prediction) for prediction in step.value[:MOST]]})
-
-
-def _predicted(scene: "Scene", found: Prediction) -> Params:
-    """Return a prediction and the target that it stands for."""
-    target = of_prediction(found, scene.model.kind)
-    told = target.index if isinstance(target, ClassTarget) else target.to_json()
-    return asdict(found) | {"target": told}
+    kind = scene.model.kind
+    return Encoded({"top": [asdict(one) | {"target": told(one, kind)} for one in step.value[:MOST]]})
 
 
 def _show_attribution(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
