@@ -141,15 +141,21 @@ class Detector(nn.Module):
         self.score = nn.Linear(4, 3)
 
     def forward(self, images: Any) -> list[dict[str, Tensor]]:
-        return [self.found(image) for image in images]
+        images = torch.stack(list(images))
+        maps = self.backbone["body"](images)
+        return [self._found(one, image.shape[-2:]) for one, image in zip(maps, images, strict=True)]
 
     def found(self, image: Tensor) -> dict[str, Tensor]:
-        height, width = image.shape[-2:]
+        return self([image])[0]
+
+    def _found(self, maps: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
+        height, width = size
+        rows, columns = maps.shape[-2:]
         scores = []
         for place, (left, top, right, bottom) in enumerate(self.PLACES):
-            part = image[:, int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
-            features = self.backbone["body"](part[None]).mean((2, 3))
-            scores.append(self.score(features)[0, place].sigmoid())
+            down = slice(int(top * rows), int(bottom * rows))
+            part = maps[:, down, int(left * columns) : int(right * columns)]
+            scores.append(self.score(part.mean((1, 2)))[place].sigmoid())
         kept = [
             i for i in sorted(range(3), key=lambda i: -float(scores[i].detach())) if scores[i] >= self.least
         ]

@@ -55,7 +55,7 @@ def test_predictions_carry_the_targets_they_stand_for(page: Page) -> None:
 
 
 def test_similar_to_another_picture_of_the_session(page: Page) -> None:
-    layer = "score" if page.scene.model.kind == "detection" else "body"
+    layer = "backbone.body" if page.scene.model.kind == "detection" else "body"
     told = {"kind": "similarity", "layer": layer, "reference": 1}
     page.panel.target = told
     assert page.panel.target == told
