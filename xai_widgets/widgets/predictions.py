@@ -138,10 +138,9 @@ class Predictions(Portable, ipywidgets.HBox):
 
     def _show(self, found: list[Prediction]) -> None:
         self.top = tuple(found[: self.count])
-        shown = self.top[::-1]
         with self._bars.hold_sync():
-            self._bars.x = list(range(len(shown)))
-            self._bars.y = [entry.probability for entry in shown]
+            self._bars.x = list(range(self.count - len(self.top), self.count))  # each beside its row
+            self._bars.y = [entry.probability for entry in self.top[::-1]]
             self._bars.opacities = [0.95]
             self._paint()
 
@@ -160,6 +159,7 @@ class Predictions(Portable, ipywidgets.HBox):
 
     def _stretch(self, _: Any = None) -> None:
         self._rows.count = self.count
+        self._bars.scales["x"].domain = list(range(self.count))
         self._figure.layout.height = f"{ROW * self.count + 8}px"
 
     def _clicked(self, _: Any, event: dict[str, Any]) -> None:

@@ -101,9 +101,7 @@ describe("fields", () => {
   it("choose one of two boxes with the same label", () => {
     const at = stage(around(["detection", "class"], null, BOXES));
     const select = at.control("Box") as HTMLSelectElement;
-    expect([...select.options].map(({ text }) => text)).toEqual(
-      ["cat · 90 %", "cat · 40 %"].map((t) => expect.stringMatching(t.replace(" %", ".?%"))),
-    );
+    expect([...select.options].map(({ text }) => text.slice(0, 8))).toEqual(["cat · 90", "cat · 40"]);
     expect(select.value).toBe("0");
     at.change("Box", "1");
     expect(at.told).toEqual([BOXES[1]!.target]);
@@ -134,7 +132,7 @@ describe("fields", () => {
   it("take another image of the session, at a layer or at the output", () => {
     const target = { kind: "similarity", layer: "conv", reference: 0 };
     const at = stage(around(["similarity", "class"], target));
-    at.change("Image", "1");
+    at.change("Other image", "1");
     at.change("Of layer", "");
     expect(at.told).toEqual([
       { ...target, reference: 1 },

@@ -39,7 +39,7 @@ export class Aim {
     onChange: (place) => this.tell(meantBy(this.#known!.top[Number(place)]!)),
   });
   #reference = select({
-    label: "Image",
+    label: "Other image",
     help: "What brings the two images together is shown.",
     options: [],
     value: "0",
@@ -133,7 +133,7 @@ export class Aim {
   }
 
   #whole(onChange: (value: number) => void): HTMLInputElement {
-    const input = h("input", { type: "number", class: "xw-select", step: 1 });
+    const input = h("input", { type: "number", class: "xw-input", step: 1 });
     input.addEventListener("change", () => {
       const high = input.max === "" ? Number.POSITIVE_INFINITY : Number(input.max);
       const value = Math.min(high, Math.max(Number(input.min), Math.round(Number(input.value)) || 0));

@@ -25,7 +25,7 @@ export const KINDS: Record<string, { label: string; fields: readonly FieldName[]
   class: { label: "A class", fields: [] },
   segment: { label: "A class within a part", fields: ["part"] },
   detection: { label: "A box that was found", fields: ["found"] },
-  similarity: { label: "Likeness to an image", fields: ["reference", "layer"] },
+  similarity: { label: "Similarity to an image", fields: ["reference", "layer"] },
   top: { label: "The largest outputs", fields: ["count"] },
   channel: { label: "A channel of a layer", fields: ["layer", "channel"] },
   region: { label: "A region of the picture", fields: ["layer", "channel"] },
