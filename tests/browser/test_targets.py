@@ -91,7 +91,7 @@ def test_another_image_and_the_kinds_that_have_numbers(open_notebook) -> None:  
     notebook.screenshot("targets-similarity-700-dark")
     page.get_by_label("Explain", exact=True).select_option(label="A unit of a layer")
     page.get_by_label("Row", exact=True).fill("1")
-    page.get_by_label("Row", exact=True).press("Tab")
+    page.get_by_label("Row", exact=True).press("Enter")
     eventually(lambda: notebook.value("((panel.target or {}).get('position') or [9] * 4)[0]") == 1)
     notebook.run("panel.target = None")
     expect(page.get_by_label("Explain", exact=True)).to_have_value("class")

@@ -134,12 +134,15 @@ export class Aim {
 
   #whole(onChange: (value: number) => void): HTMLInputElement {
     const input = h("input", { type: "number", class: "xw-input", step: 1 });
-    input.addEventListener("change", () => {
+    const take = () => {
       const high = input.max === "" ? Number.POSITIVE_INFINITY : Number(input.max);
       const value = Math.min(high, Math.max(Number(input.min), Math.round(Number(input.value)) || 0));
       input.value = String(value);
       onChange(value);
-    });
+    };
+    input.addEventListener("change", take);
+    // JupyterLab takes the key before the browser makes a change of it.
+    input.addEventListener("keydown", ({ key }) => key === "Enter" && take());
     return input;
   }
 
