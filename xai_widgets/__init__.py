@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from xai_widgets.inputs import baselines as baselines
     from xai_widgets.metrics.ranking import suggest as suggest
     from xai_widgets.metrics.ranking import sweep as sweep
+    from xai_widgets.model.detections import Detection as Detection
     from xai_widgets.model.handle import Model as Model
+    from xai_widgets.model.segments import Segment as Segment
+    from xai_widgets.model.similarity import Similarity as Similarity
     from xai_widgets.model.targets import Channel as Channel
     from xai_widgets.model.targets import ClassTarget as ClassTarget
     from xai_widgets.model.targets import Margin as Margin
@@ -68,12 +71,15 @@ _HOMES = {
     "Choice": "parameters",
     "Compare": "widgets.compare",
     "ClassTarget": "model.targets",
+    "Detection": "model.detections",
     "Direction": "concepts.objective",
     "Examples": "concepts.examples",
     "Margin": "model.targets",
     "Neuron": "model.targets",
     "Position": "model.targets",
     "Region": "model.targets",
+    "Segment": "model.segments",
+    "Similarity": "model.similarity",
     "Top": "model.targets",
     "Predictions": "widgets.predictions",
     "Problem": "explain.problem",

@@ -114,7 +114,10 @@ def test_one_logit_an_image_is_one_class() -> None:
         (lambda y: None, "gave a NoneType"),
         (lambda y: "cat", "gave a str"),
         (lambda y: y.argmax(1), r"int64 tensor of shape \(1,\)"),
-        (lambda y: {"mask": y[:, :, None, None].expand(-1, -1, 4, 4)}, r"dict with .*\(1, 5, 4, 4\)"),
+        (
+            lambda y: {"video": y[:, :, None, None, None].expand(-1, -1, 4, 4, 4)},
+            r"dict with .*\(1, 5, 4, 4, 4\)",
+        ),
         (lambda y: y * float("nan"), "NaN or infinity in 5 of 5 outputs"),
         (lambda y: y / 0, "NaN or infinity"),
     ],

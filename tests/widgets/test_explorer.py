@@ -148,7 +148,9 @@ def test_pixels_are_saved_only_when_asked_for(kind: type, model: xw.Model) -> No
 def test_the_state_that_a_notebook_saves_has_no_pixels(kind: type, model: xw.Model) -> None:
     panel = kind(model, picture())
     for widget in (panel, panel.scene.channel):
-        state = {key: value for key, value in widget.get_state().items() if key not in ("_esm", "_css")}
+        state = {
+            key: value for key, value in widget.get_state().items() if key not in ("_esm", "_css", "_aims")
+        }
         assert len(repr(state)) < 6000
         assert not any(isinstance(value, bytes | memoryview | np.ndarray) for value in state.values())
     panel.close()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..model.handle import Model
 from ..model.rules import Rules, with_gradient
-from ..model.targets import Target
+from ..model.target import Target
 from .canvas import Canvas, frequencies
 from .views import Views
 

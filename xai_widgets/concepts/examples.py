@@ -18,7 +18,8 @@ from ..errors import InputError, ParameterError, XaiWidgetsError
 from ..inputs import images
 from ..model.handle import FORWARD, Model
 from ..model.layers import Layer
-from ..model.targets import Activations, Channel, Target, resolve
+from ..model.target import Activations, Target
+from ..model.targets import Channel, resolve
 
 ENDINGS = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"])
 BATCH = 32

@@ -18,7 +18,8 @@ from ..anytime import Step, last
 from ..errors import ParameterError
 from ..inputs import images
 from ..model.handle import GRADIENTS, Model
-from ..model.targets import ClassTarget, Target, resolve
+from ..model.target import Target
+from ..model.targets import ClassTarget, resolve
 from ..parameters import Choice, Range, checked, declared
 from ..results import Check, Evidence, Verdict
 from . import canvas

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ..errors import ParameterError
 from ..model.handle import Model
-from ..model.targets import Activations, Target
+from ..model.target import Activations, Target
 
 
 @dataclass(frozen=True)

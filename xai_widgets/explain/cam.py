@@ -34,7 +34,8 @@ class Maps:
     @property
     def carried(self) -> Check:
         """Whether the target depends on the positions of the layer at all."""
-        return _carried(self.slopes, self.layer, self.tree)
+        local = getattr(self.problem.target, "box", None) is not None
+        return _carried(self.slopes, self.layer, self.tree, local)
 
     def large(self, map_: Tensor) -> NDArray[np.float32]:
         """Return a map `(1, 1, h, w)` of the layer at the size of the input, `(h, w)`."""
@@ -211,8 +212,8 @@ def _not_guided(tree: LayerTree) -> str | None:
     return why_not(tree) or without_relu(tree)
 
 
-def _carried(slopes: Tensor, layer: Layer, tree: LayerTree) -> Check:
-    """Return whether the target depends on the positions of the layer at all."""
+def _carried(slopes: Tensor, layer: Layer, tree: LayerTree, local: bool) -> Check:
+    """Return whether the target depends on the positions of the layer at all; a local one on a few only."""
     share = float((slopes != 0).any(dim=1).double().mean())
     grid = " × ".join(map(str, layer.grid or ()))
     if share == 0:
@@ -220,12 +221,13 @@ def _carried(slopes: Tensor, layer: Layer, tree: LayerTree) -> Check:
         why = "only the class token does" if layer.class_tokens else "the target does not depend on them"
         words = f"No position of {layer.name} carries a gradient to the target ({why}); {better}."
         return Check("architecture", "fails", share, words, "not valid at this layer")
-    if share < 0.5:
+    if share < 0.5 and not local:
         words = f"Only {share:.0%} of the {grid} positions of {layer.name} carry a gradient to the target."
         return Check("architecture", "doubtful", share, words, f"{share:.0%} of positions count")
-    return Check(
-        "architecture", "holds", share, f"{layer.name} has {grid} positions that matter to the target."
-    )
+    words = f"{layer.name} has {grid} positions that matter to the target."
+    if share < 0.5:
+        words = f"The target lies in a box: it reads {share:.0%} of the {grid} positions of {layer.name}."
+    return Check("architecture", "holds", share, words)
 
 
 def _remedy(tree: LayerTree, layer: Layer) -> str:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ..model.targets import ClassTarget
 from .method import Method
 from .problem import Problem
 
@@ -12,7 +11,7 @@ def code(method: Method, problem: Problem, settings: dict[str, Any], source: str
     target = problem.target
     arguments = {
         "method": repr(method.name),
-        "target": repr(target.index if isinstance(target, ClassTarget) else target.to_json()),
+        "target": target.to_code(),
     }
     if problem.baseline is not None:
         arguments["baseline"] = problem.baseline.to_code()

@@ -12,6 +12,7 @@ from ..inputs.baselines import Distribution
 from ..model.rules import Rules, norms, with_gradient
 from .method import Method
 from .problem import Floats, Problem, Steps, attribution
+from .relevance import NOT_FOR
 from .sampling import Running
 
 NEAR = 1e-6
@@ -163,6 +164,7 @@ METHODS = (
         frozenset({"baseline", "distribution"}),
         complete=True,
         baseline={"name": "black"},
+        not_for=NOT_FOR,
         family="Relevance propagation",
     ),
 )

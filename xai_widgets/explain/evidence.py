@@ -23,6 +23,7 @@ def judge(method: Method, problem: Problem, step: Step[Attribution]) -> Evidence
         _zero(values),
         _saturation(values),
         *_own(method, found),
+        *_caveat(method, problem),
         _blindness(problem),
         _seed(found.random, problem.seed, problem.model.draws),
         _precision(problem.model),
@@ -37,6 +38,17 @@ def _own(method: Method, found: Attribution) -> tuple[Check, ...]:
         return found.checks
     words = f"{method.label} makes no assumption that this network breaks."
     return (*found.checks, Check("architecture", "holds", None, words))
+
+
+def _caveat(method: Method, problem: Problem) -> tuple[Check, ...]:
+    """Return what a gradient of the target does not see, where there is such a thing."""
+    words = problem.target.caveat
+    if words is None:
+        return ()
+    if "baseline" not in method.needs or method.counted != "gradients":
+        return (Check("target", "holds", None, words),)
+    words += " Boxes come and go on the way from the baseline, so that gradients do not add up to all of it."
+    return (Check("target", "doubtful", None, words, "boxes come and go on the way"),)
 
 
 def percent(share: float) -> str:

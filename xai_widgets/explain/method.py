@@ -1,10 +1,11 @@
 """What is known of a method beside its function: what it needs, what it promises, what can be set."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..model.answers import Kind
 from ..model.handle import Model
 from ..model.layers import LayerTree
 from ..parameters import Param, checked, declared
@@ -28,6 +29,7 @@ class Method:
         counted: what its evaluations are, "gradients" or "forward passes".
         baseline: the baseline it takes when none is given, as JSON.
         why_not: tells from the layers why a network can't be explained by it, None where it can.
+        not_for: why whole kinds of networks can't, by the kind.
         family: what it is listed under.
     """
 
@@ -43,6 +45,7 @@ class Method:
     counted: str = "gradients"
     baseline: Mapping[str, Any] | None = None
     why_not: Callable[[LayerTree], str | None] | None = None
+    not_for: Mapping[Kind, str] = field(default_factory=dict)
     family: str = "Yours"
 
     @cached_property
@@ -56,7 +59,8 @@ class Method:
 
     def valid(self, model: Model, tree: LayerTree) -> str | None:
         """Return why this network can't be explained by this method, None where it can."""
-        return self.why_not(tree) if self.why_not else None
+        reason = self.not_for.get(model.kind) if self.not_for else None
+        return reason or (self.why_not(tree) if self.why_not else None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what an interface needs, as JSON."""

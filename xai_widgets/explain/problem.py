@@ -14,7 +14,7 @@ from ..errors import ParameterError
 from ..inputs.baselines import Baseline
 from ..model.handle import Model
 from ..model.rules import Rules
-from ..model.targets import Target
+from ..model.target import Target
 from ..results import Check
 
 Floats = NDArray[np.float64]

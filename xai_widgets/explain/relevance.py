@@ -7,7 +7,7 @@ batch norm after it are taken as one, whatever holds them together.
 """
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..anytime import Step
+from ..model.answers import Kind
 from ..model.layers import LayerTree
 from ..model.rules import Rules, as_linear, norms, with_gradient
 from ..parameters import Choice, Range
@@ -336,6 +337,11 @@ def only_positive(tree: LayerTree) -> str | None:
     return "It has no rule for attention, whose products take either sign. Take LRP-ε, which is AttnLRP here."
 
 
+NOT_FOR: Mapping[Kind, str] = {
+    "detection": "Relevance is handed on from a logit, function by function; a detection gives scores behind "
+    "their softmax, and sorts, crops and drops boxes, for which there is no rule. Take Grad-CAM or occlusion."
+}
+
 _FAMILY = "Relevance propagation"
 METHODS = (
     Method(
@@ -344,6 +350,7 @@ METHODS = (
         lrp_epsilon,
         "Bach et al. 2015; Achtibat et al. 2024",
         "The target shared out backwards, layer by layer, as each contributed.",
+        not_for=NOT_FOR,
         family=_FAMILY,
     ),
     Method(
@@ -352,6 +359,7 @@ METHODS = (
         lrp_gamma,
         "Montavon et al. 2019",
         "The target shared out backwards, favouring what speaks for it.",
+        not_for=NOT_FOR,
         family=_FAMILY,
     ),
     Method(
@@ -361,6 +369,7 @@ METHODS = (
         "Bach et al. 2015",
         "The target shared out backwards, twice to what speaks for it, once against what does not.",
         why_not=only_positive,
+        not_for=NOT_FOR,
         family=_FAMILY,
     ),
     Method(
@@ -369,6 +378,7 @@ METHODS = (
         lrp_composite,
         "Kohlbrenner et al. 2020",
         "The target shared out backwards by ε above, z⁺ at convolutions, evenly at the first layer.",
+        not_for=NOT_FOR,
         family=_FAMILY,
     ),
     Method(
@@ -379,6 +389,7 @@ METHODS = (
         "How likely a walk down from the target, along what excites, ends at a place.",
         signed=False,
         why_not=only_positive,
+        not_for=NOT_FOR,
         family=_FAMILY,
     ),
 )

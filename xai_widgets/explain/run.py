@@ -13,7 +13,8 @@ from ..errors import InputError, NotValidError, ParameterError, UnknownLayerErro
 from ..inputs import baselines, images
 from ..inputs.baselines import Baseline
 from ..model.handle import Model
-from ..model.targets import ClassTarget, Target, resolve
+from ..model.target import Target
+from ..model.targets import ClassTarget, resolve
 from ..results import Check, Explanation
 from .code import code
 from .evidence import judge
@@ -99,7 +100,8 @@ def problem_of(
     """Return the question why a target has its value on a picture; arguments and errors as of `explain`."""
     pixels = model.pixels(_picture(image))
     inputs = model.normalise(pixels)
-    return Problem(model, inputs, pixels, resolve(target, model, inputs))
+    read = lambda source: model.pixels(_picture(source))  # noqa: E731
+    return Problem(model, inputs, pixels, resolve(target, model, inputs, read))
 
 
 def _steps(

@@ -50,6 +50,10 @@ class Welcome(TypedDict):
     methods: list[Params]
     baselines: list[Params]
     images: list[Params]
+    targets: list[str]
+    """The kinds of targets that the network can be asked for, the usual one first."""
+    measure: str
+    """What the probability of a prediction is."""
     waits: bool
     """Whether the kernel hears its views only when no cell runs."""
     recorded: NotRequired[bool]

@@ -12,7 +12,7 @@ from ..explain.registry import METHODS, find
 from ..explain.run import explain_steps, problem_of
 from ..model.handle import Model
 from ..model.layers import LayerTree
-from ..model.targets import Target
+from ..model.target import Target
 from ..results import Explanation
 from .faithfulness import filler
 from .insertion import Faithfulness, faithfulness_steps

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xai_widgets.model.answers import SCORE, class_scores, find_answer
 from xai_widgets.model.hooks import untouched, watched
 from xai_widgets.model.layers import Layer, LayerTree, as_maps, view_of
 from xai_widgets.model.layout import gradient
-from xai_widgets.model.outputs import find_logits, first_tensor, with_tensor
+from xai_widgets.model.outputs import first_tensor, with_tensor
 from xai_widgets.model.receptive_field import ReceptiveFields
 from xai_widgets.model.rules import Rules
 
@@ -57,7 +58,7 @@ def plain(tensor: Tensor) -> Tensor:
 def scalars(module: nn.Module, inputs: Tensor, scalar: Scalar, layer: Layer | None) -> Tensor:
     """Return the explained scalar of each image `(n,)`, without gradients."""
     with untouched(module), _Catch(module, [layer] if layer else [], cut=False) as caught:
-        return scalar(find_logits(module(inputs), len(inputs)), caught.maps())
+        return scalar(find_answer(module(inputs), inputs), caught.maps())
 
 
 def input_gradients(
@@ -70,7 +71,7 @@ def input_gradients(
     with untouched(module, gradients=True), _Catch(module, [layer] if layer else [], cut=False) as caught:
         leaf = inputs.detach().clone().requires_grad_()
         # The network gets a copy, because its first layer may work in place.
-        values = scalar(find_logits(module(leaf.clone()), len(inputs)), caught.maps())
+        values = scalar(find_answer(module(leaf.clone()), inputs), caught.maps())
         return values, gradient(values, leaf)
 
 
@@ -81,7 +82,7 @@ def ruled_gradients(
     with untouched(module, gradients=True), _Catch(module, [layer] if layer else [], cut=False) as caught:
         leaf = inputs.detach().clone().requires_grad_()
         with rules, watched(module, lambda name, child, output: rules.left(name)):
-            values = scalar(find_logits(module(leaf.clone()), len(inputs)), caught.maps())
+            values = scalar(find_answer(module(leaf.clone()), inputs), caught.maps())
         found = torch.autograd.grad(values.sum(), [leaf, *rules.kept], materialize_grads=True)
         return values, found[0], *rules.kept, *found[1:]
 
@@ -95,7 +96,7 @@ def activation_gradients(
     """
     wanted = [layer] if other is None or other.name == layer.name else [layer, other]
     with untouched(module, gradients=True), _Catch(module, wanted, cut=True) as caught:
-        values = scalar(find_logits(module(inputs), len(inputs)), caught.maps())
+        values = scalar(find_answer(module(inputs), inputs), caught.maps())
         activation = caught.tensors[layer.name]
         if not values.requires_grad:
             return values, activation, torch.zeros_like(activation)
@@ -114,7 +115,7 @@ def replaced(
     """Return the scalars when a layer gives another activation, and their gradients by it if wanted."""
     wanted = [layer] if other is None or other.name == layer.name else [layer, other]
     with untouched(module, gradients=gradients), _Catch(module, wanted, True, activation) as caught:
-        values = scalar(find_logits(module(inputs), len(inputs)), caught.maps())
+        values = scalar(find_answer(module(inputs), inputs), caught.maps())
         if not gradients:
             return (values,)
         leaf = caught.tensors[layer.name]
@@ -171,8 +172,8 @@ class _Call:
     same_as: str | None
 
 
-def trace(module: nn.Module, inputs: Tensor) -> LayerTree:
-    """Run the network once and return the tree of its layers, `carries` included.
+def trace(module: nn.Module, inputs: Tensor) -> tuple[LayerTree, Tensor]:
+    """Run the network; return the tree of its layers, `carries` included, and its answer to the first image.
 
     Two images go in, so that outputs that do not belong to an image (position tables, windows folded into
     the batch) are told apart by their first dimension.
@@ -194,11 +195,11 @@ def trace(module: nn.Module, inputs: Tensor) -> LayerTree:
         layer = replace(layer, receptive_field=side)
         layers.append(layer)
         grid = layer if layer.grid and layer.view == "maps" else grid
-    shares = _carries(module, inputs[:1], layers)
+    shares, answer = _carries(module, inputs[:1], layers)
     known = [
         replace(one, carries=share, averaged=same) for one in layers for share, same in [shares[one.name]]
     ]
-    return LayerTree(tuple(known), frozenset(fields.functions))
+    return LayerTree(tuple(known), frozenset(fields.functions)), answer.detach()
 
 
 def _calls(module: nn.Module, batch: Tensor, fields: ReceptiveFields) -> list[_Call]:
@@ -251,11 +252,11 @@ def _layer(
 Carried = defaultdict[str, tuple[float, bool]]
 
 
-def _carries(module: nn.Module, inputs: Tensor, layers: Iterable[Layer]) -> Carried:
+def _carries(module: nn.Module, inputs: Tensor, layers: Iterable[Layer]) -> tuple[Carried, Tensor]:
     wanted = [layer for layer in layers if layer.grid is not None and layer.same_as is None]
-    shares = _shares(module, inputs, wanted, {})
+    shares, answer = _shares(module, inputs, wanted, {})
     if any(share for share, _ in shares.values()):
-        return shares
+        return shares, answer
     # Some networks start with a last layer of zeros (torchvision's ViT): then it is asked what would be.
     noise = torch.Generator().manual_seed(0)
     filled = {
@@ -263,31 +264,57 @@ def _carries(module: nn.Module, inputs: Tensor, layers: Iterable[Layer]) -> Carr
         for name, weight in module.named_parameters()
         if not weight.any()
     }
-    return _shares(module, inputs, wanted, filled) if filled else shares
+    return _shares(module, inputs, wanted, filled)[0] if filled else shares, answer
 
 
-def _shares(module: nn.Module, inputs: Tensor, wanted: list[Layer], weights: dict[str, Tensor]) -> Carried:
-    """Return `carries` and `averaged` of each layer, with some weights replaced meanwhile."""
+def _shares(
+    module: nn.Module, inputs: Tensor, wanted: list[Layer], weights: dict[str, Tensor]
+) -> tuple[Carried, Tensor]:
+    """Return `carries` and `averaged` of each layer, with some weights replaced meanwhile, and the answer."""
     found: Carried = defaultdict(lambda: (0.0, False))
     with untouched(module, gradients=True), _Catch(module, wanted, cut=False) as caught:
         leaf = inputs.detach().clone().requires_grad_()
         output = (
             torch.func.functional_call(module, weights, (leaf.clone(),)) if weights else module(leaf.clone())
         )
-        logits = find_logits(output, 1)
-        if not logits.requires_grad:
-            return found
+        answer = find_answer(output, inputs)
+        if not answer.requires_grad:
+            return found, answer
         kept = [name for name, tensor in caught.tensors.items() if tensor.requires_grad]
         if not kept:
-            return found
+            return found, answer
         gradients = torch.autograd.grad(
-            logits[0].max(), [caught.tensors[name] for name in kept], materialize_grads=True
+            _said(answer), [caught.tensors[name] for name in kept], materialize_grads=True
         )
+    body = _body(kept) if answer.ndim == 3 else kept
     for name, gradient_ in zip(kept, gradients, strict=True):
         slopes = as_maps(gradient_, caught.layers[name])
         spread = (slopes - slopes[:, :, :1, :1]).abs().max()
-        found[name] = (
-            float((slopes != 0).any(dim=1).float().mean()),
-            bool(slopes.any()) and bool(spread <= SAME * slopes.abs().max()),
-        )
-    return found
+        same = bool(slopes.any()) and bool(spread <= SAME * slopes.abs().max())
+        found[name] = (_carried(slopes, answer) if name in body else 0.0, same)
+    return found, answer
+
+
+def _said(answer: Tensor) -> Tensor:
+    """Return what a network says first of an image, or all that a detection found."""
+    return answer[0, :, SCORE].sum() if answer.ndim == 3 else class_scores(answer)[0].max()
+
+
+def _carried(slopes: Tensor, answer: Tensor) -> float:
+    """Return the share of the positions that what is said depends on.
+
+    A layer that gives the logits of a segmentation carries nothing but the answer: its share is 0. Of a
+    detection that reads the places of its boxes, and no others, one position counts as all of them.
+    """
+    nonzero = slopes != 0
+    if answer.ndim == 3:
+        return float(nonzero.any())
+    if answer.ndim == 4 and slopes.shape[1] == answer.shape[1] and nonzero.any(dim=(0, 2, 3)).sum() == 1:
+        return 0.0
+    return float(nonzero.any(dim=1).float().mean())
+
+
+def _body(names: list[str]) -> list[str]:
+    """Return the layers before a detection goes on at many scales at once, as torchvision calls them."""
+    found = [name for name in names if name.startswith(("backbone.body.", "backbone.features."))]
+    return found or names

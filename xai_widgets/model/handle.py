@@ -4,7 +4,6 @@ import copy
 import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -16,10 +15,13 @@ from xai_widgets.errors import (
     InputError,
     ModelError,
     NotValidError,
+    ParameterError,
     UnknownClassError,
     XaiWidgetsError,
+    did_you_mean,
 )
-from xai_widgets.model import activations
+from xai_widgets.model import activations, predictions
+from xai_widgets.model.answers import Kind, class_scores, find_answer, kind_of, label_count
 from xai_widgets.model.batches import Pace, in_batches, is_out_of_memory
 from xai_widgets.model.classes import class_names, index_of
 from xai_widgets.model.failure import check_inputs, explained, fit_channels
@@ -27,10 +29,11 @@ from xai_widgets.model.hooks import draws, lock_of, untouched
 from xai_widgets.model.layers import LayerTree
 from xai_widgets.model.layout import Layout
 from xai_widgets.model.network import channels_of, fingerprint, on_device, unwrapped
-from xai_widgets.model.outputs import check_finite, find_logits
+from xai_widgets.model.outputs import check_finite
+from xai_widgets.model.predictions import Prediction
 from xai_widgets.model.preprocess import Preprocess
 from xai_widgets.model.rules import Rules
-from xai_widgets.model.targets import Target
+from xai_widgets.model.target import Target
 from xai_widgets.model.twin import Twin
 
 T = TypeVar("T")
@@ -39,18 +42,11 @@ _EXACT = (LOGITS, RULED)  # never in half precision
 _SIZES = (224, 32, 28, 64, 96, 128, 160, 227, 256, 299, 384)
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """One class with its logit and its softmax probability."""
-
-    index: int
-    name: str
-    logit: float
-    probability: float
-
-
 class Model:
     """A network to look into: any `nn.Module` from `(n, c, h, w)` to logits `(n, k)`.
+
+    Networks for segmentation, with logits `(n, k, h, w)`, and for detection, with lists of dicts as in
+    torchvision, go in as they are too.
 
     The module is left exactly as it came after every call. All tensors come back detached, in float32, on
     the CPU. Calls are serialised by a lock a module, so they may come from any thread.
@@ -62,6 +58,7 @@ class Model:
         classes: names in the order of the outputs.
         device: where to run; a copy is made if the module lies elsewhere. None: where the module lies.
         autocast: whether explanations on a GPU may be computed in half precision; their evidence says so.
+        kind: "classification", "segmentation", "detection" or "embedding"; None: as the output looks.
 
     Raises:
         ModelTypeError: `module` is no network.
@@ -82,6 +79,7 @@ class Model:
         classes: Sequence[str] | Mapping[int, str] | None = None,
         device: str | torch.device | None = None,
         autocast: bool = True,
+        kind: Kind | None = None,
     ) -> None:
         self.module = on_device(unwrapped(module), device)
         self.name = type(self.module).__name__
@@ -96,6 +94,7 @@ class Model:
         self._accepted: dict[tuple[int, ...], bool] = {}
         self._trees: dict[tuple[int, ...], LayerTree] = {}
         self.class_count = len(self.classes) if self.classes else None  # else known after a first run
+        self._kind = _checked_kind(kind)
         self.channels = self.preprocess.channels or channels_of(self.module)
 
     @classmethod
@@ -119,6 +118,17 @@ class Model:
     def std(self) -> Tensor | None:
         """Standard deviation of the normalisation `(c,)`, or None."""
         return self.preprocess.std
+
+    @property
+    def kind(self) -> Kind:
+        """What the network is for; found from one pass where nothing was said and nothing was seen yet."""
+        return self.kind_for(self.blank()) if self._kind is None else self._kind
+
+    def kind_for(self, inputs: Tensor) -> Kind:
+        """Return what the network is for, tried on these inputs where that is not known yet."""
+        if self._kind is None:
+            self.answer(inputs[:1])
+        return self._kind or "classification"
 
     @property
     def draws(self) -> bool:
@@ -179,37 +189,48 @@ class Model:
         """Return the pixels from the network's inputs `(n, c, h, w)`."""
         return self.preprocess.unnormalise(inputs)
 
-    def logits(self, inputs: Tensor) -> Tensor:
-        """Return the logits `(n, k)` of normalised inputs `(n, c, h, w)`.
+    def answer(self, inputs: Tensor) -> Tensor:
+        """Return what the network gives for the first of normalised inputs: see `model.answers`.
 
         Raises:
             InputError: the inputs have a wrong shape or contain NaN.
-            ModelError: the network raises, gives no logits, or gives NaN.
+            ModelError: the network raises, gives nothing that can be explained, or gives NaN.
         """
+        return self._answers(inputs[:1], lambda answer: answer)
 
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Return one score a class `(n, k)` of normalised inputs `(n, c, h, w)`.
+
+        Of a classification or an embedding these are the outputs, of a segmentation their means over the
+        picture, of a detection the best score of each label.
+
+        Raises:
+            InputError, ModelError: as of `answer`.
+        """
+        return self._answers(inputs, lambda answer: class_scores(answer, self.class_count))
+
+    def _answers(self, inputs: Tensor, read: Callable[[Tensor], Tensor]) -> Tensor:
         def work(batch: Tensor) -> tuple[Tensor, ...]:
             net = self._twin.current()
             with untouched(net):
-                return (find_logits(net(batch), len(batch)),)
+                answer = find_answer(net(batch), batch)
+            self._learn(answer)
+            return (read(answer),)
 
-        (logits,) = self._run(work, inputs, LOGITS)
-        self._count_classes(logits)
-        return logits
+        return self._run(work, inputs, LOGITS)[0]
 
     def predict(self, inputs: Tensor) -> list[Prediction]:
-        """Return all classes of one image, the most probable first; see `ranked`."""
-        return self.ranked(self.logits(inputs[:1])[0])
+        """Return all classes, or the boxes, of one image, the first thing first; see `ranked`."""
+        return self.ranked(self.answer(inputs[:1])[0])
 
-    def ranked(self, logits: Tensor) -> list[Prediction]:
-        """Return all classes by their logits `(k,)`, the most probable first.
+    def ranked(self, answer: Tensor) -> list[Prediction]:
+        """Return all classes or the boxes in the answer to one image, the first thing first.
 
         The probabilities are the softmax of the outputs; of a single output, its sigmoid; and the outputs
-        themselves where they are probabilities already (none negative, their sum 1).
+        themselves where they are probabilities already (none negative, their sum 1). Of other kinds of
+        networks: see `Prediction`.
         """
-        logits = logits.double()
-        shares = _probabilities(logits)
-        order = logits.argsort(descending=True, stable=True).tolist()
-        return [Prediction(i, self.class_name(i), float(logits[i]), float(shares[i])) for i in order]
+        return predictions.ranked(answer, self._kind or kind_of(answer[None]), self.class_name)
 
     def layers(self, inputs: Tensor) -> LayerTree:
         """Return the tree of layers for inputs of this shape; traced once, then remembered."""
@@ -219,7 +240,9 @@ class Model:
             return self._trees[key]
         with lock_of(self.module):
             if key not in self._trees:
-                self._trees[key] = self._call(lambda x: activations.trace(self._twin.current(), x), inputs)
+                tree, answer = self._call(lambda x: activations.trace(self._twin.current(), x), inputs)
+                self._kind = self._kind or kind_of(answer)
+                self._trees[key] = tree
             return self._trees[key]
 
     def blank(self) -> Tensor:
@@ -247,19 +270,19 @@ class Model:
         return self.look(inputs)[1]
 
     def look(self, inputs: Tensor) -> tuple[Tensor | None, dict[str, Tensor]]:
-        """Return the logits `(1, k)` of the first image and what `record` gives, from one forward pass.
+        """Return the answer to the first image and what `record` gives, from one forward pass.
 
-        The logits are None where the network gives none; ask `logits` for the reason.
+        The answer is None where the network gives none; ask `answer` for the reason.
         """
         tree = self.layers(inputs)
         output, record = self._call(lambda x: activations.record(self._twin.current(), x, tree), inputs)
         try:
-            logits = find_logits(output, 1).detach().to("cpu", torch.float32)
-            check_finite(logits, "outputs")
-            self._count_classes(logits)
+            answer = find_answer(output, inputs[:1].to(self.device)).detach().to("cpu", torch.float32)
+            check_finite(answer, "outputs")
+            self._learn(answer)
         except XaiWidgetsError:
             return None, record
-        return logits, record
+        return answer, record
 
     def outputs(self, inputs: Tensor, target: Target) -> Tensor:
         """Return the explained scalar of each image `(n,)`."""
@@ -390,8 +413,11 @@ class Model:
             return f"class {index}"
         return self.classes[index]
 
-    def _count_classes(self, logits: Tensor) -> None:
-        self.class_count = logits.shape[1]
+    def _learn(self, answer: Tensor) -> None:
+        """Take in the kind of network and how many classes it knows."""
+        self._kind = self._kind or kind_of(answer)
+        count = label_count(self.module) if answer.ndim == 3 else answer.shape[1]
+        self.class_count = count if count is not None else self.class_count
         if self.classes is not None and len(self.classes) != self.class_count:
             raise InputError(
                 f"There are {len(self.classes)} class names for {self.class_count} outputs of the network.",
@@ -448,17 +474,18 @@ class Model:
         net = self._twin.current()
         with untouched(net):
             try:
-                beside = find_logits(net(ready[:2]), 2)[0]
+                beside = find_answer(net(ready[:2]), ready[:2])[0]
             except Exception as error:  # a network that takes one image only says so in its own way
                 return is_out_of_memory(error)
-            alone = find_logits(net(ready[:1]), 1)[0]
+            alone = find_answer(net(ready[:1]), ready[:1])[0]
+        beside = beside[: len(alone)]  # the other image may have had more boxes
         return torch.allclose(alone, beside, rtol=1e-2, atol=1e-3 * float(alone.abs().max()))
 
     def _accepts(self, pixels: Tensor) -> bool:
         key = tuple(pixels.shape[1:])
         if key not in self._accepted:
             try:
-                self.logits(self.normalise(pixels))
+                self.answer(self.normalise(pixels))
                 self._accepted[key] = True
             except ModelError:
                 self._accepted[key] = False
@@ -471,7 +498,7 @@ class Model:
             taken = (s for s in sizes if self._accepts(self.preprocess.pixels(picture, self.channels, s)))
             self.input_size = next(taken, None)
         if self.input_size is None:
-            self.logits(self.normalise(self.preprocess.pixels(picture, self.channels)))  # raises the reason
+            self.answer(self.normalise(self.preprocess.pixels(picture, self.channels)))  # raises the reason
             raise ModelError("The network takes no picture size.", "Give preprocess its transforms.")
         return self.input_size
 
@@ -482,14 +509,16 @@ class _Scalar(nn.Module):
         self.net, self.target = net, target
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.target.of(find_logits(self.net(inputs), len(inputs)), {})
+        return self.target.of(find_answer(self.net(inputs), inputs), {})
 
 
-def _probabilities(outputs: Tensor) -> Tensor:
-    if len(outputs) == 1:
-        return outputs.sigmoid()
-    already = bool((outputs >= 0).all()) and abs(float(outputs.sum()) - 1) < 1e-4
-    return outputs if already else outputs.softmax(0)
+def _checked_kind(kind: Any) -> Kind | None:
+    if kind is not None and kind not in predictions.MEASURES:
+        raise ParameterError(
+            f"{kind!r} is no kind of network.", did_you_mean(str(kind), predictions.MEASURES, 4)
+        )
+    found: Kind | None = kind
+    return found
 
 
 def _whole(index: Any) -> int:

@@ -1,4 +1,4 @@
-"""The logits in whatever a network gives back."""
+"""The tensors in whatever a network gives back."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -10,28 +10,8 @@ from torch import Tensor
 
 from xai_widgets.errors import ModelError
 
-_FIRST = ("logits", "out", "output", "pred")
-_REMEDY = (
-    "Wrap the network in an nn.Module whose forward takes (n, c, h, w) and returns the logits as one "
-    "floating-point tensor (n, k)."
-)
-
-
-def find_logits(output: Any, batch: int) -> Tensor:
-    """Return the logits `(n, k)`: the output itself, or the first tensor of that shape inside it.
-
-    In a dict, dataclass or named tuple an entry called "logits", "out", "output" or "pred" goes first. A
-    single logit an image `(n,)` becomes `(n, 1)`, and `(n, k, 1, 1)` becomes `(n, k)`.
-
-    Raises:
-        ModelError: there is none.
-    """
-    for _, found in _entries(output):
-        if isinstance(found, Tensor) and found.is_floating_point() and found.shape[:1] == (batch,):
-            shape = found.shape
-            if found.ndim == 1 or (found.ndim > 1 and shape[1] > 0 and all(size == 1 for size in shape[2:])):
-                return found.reshape(batch, -1)
-    raise ModelError(f"The network gave {describe(output)}, not logits of shape ({batch}, k).", _REMEDY)
+FIRST = ("logits", "out", "output", "pred")
+"""Names of the entry that matters most."""
 
 
 def check_finite(values: Tensor, what: str) -> None:
@@ -50,7 +30,7 @@ def check_finite(values: Tensor, what: str) -> None:
 
 def first_tensor(output: Any) -> Tensor | None:
     """Return the tensor a layer gave: its output, or the first tensor in a tuple, dict or dataclass."""
-    return next((found for _, found in _entries(output) if isinstance(found, Tensor)), None)
+    return next((found for _, found in entries(output) if isinstance(found, Tensor)), None)
 
 
 def with_tensor(output: Any, old: Tensor, new: Tensor) -> Any:
@@ -78,11 +58,12 @@ def describe(output: Any) -> str:
     """Return in words what was given: shapes of tensors, types of everything else."""
     if isinstance(output, Tensor):
         return f"a {str(output.dtype).removeprefix('torch.')} tensor of shape {tuple(output.shape)}"
-    inside = [describe(found) for _, found in _entries(output) if found is not output]
+    inside = [describe(found) for _, found in entries(output) if found is not output]
     return f"a {type(output).__name__}" + (f" with {', '.join(inside)}" if inside else "")
 
 
-def _entries(output: Any) -> Iterator[tuple[str, Any]]:
+def entries(output: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what lies in tuples, lists, dicts and dataclasses with its name, what matters most first."""
     if isinstance(output, Mapping):
         named = [(str(name), entry) for name, entry in output.items()]
     elif is_dataclass(output) and not isinstance(output, type):
@@ -94,6 +75,6 @@ def _entries(output: Any) -> Iterator[tuple[str, Any]]:
     else:
         yield "", output
         return
-    for name, entry in sorted(named, key=lambda pair: _FIRST.index(pair[0]) if pair[0] in _FIRST else 99):
-        for _, inner in _entries(entry):
+    for name, entry in sorted(named, key=lambda pair: FIRST.index(pair[0]) if pair[0] in FIRST else 99):
+        for _, inner in entries(entry):
             yield name, inner

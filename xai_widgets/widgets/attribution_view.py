@@ -11,6 +11,7 @@ from ..anytime import Step, last
 from ..results import Evidence, Explanation
 from . import snapshots, topics
 from .base import Panel
+from .bundles import bundled
 from .traits import followed, shown
 
 VIEWS = ("blended", "overlay", "side", "map", "image")
@@ -45,6 +46,13 @@ class AttributionView(Panel):
     top = shown(
         traitlets.Float(100.0, min=0.1, max=100), "only this share of the strongest pixels, in percent"
     )
+
+    # Beside the bundle, which is in the state too: the browser loads it when the view is made.
+    _aims = shown(traitlets.Unicode(), "the module of what is more than one class")
+
+    @traitlets.default("_aims")
+    def _aims_module(self) -> str:
+        return bundled("attribution_aims", "js")
 
     explanation = traitlets.Instance(Explanation, allow_none=True, help="what is on the screen")
     evidence = traitlets.Instance(Evidence, allow_none=True, help="how far to trust it")

@@ -9,8 +9,7 @@ from ..explain import METHODS
 from ..explain.method import Method
 from ..explain.registry import find
 from ..inputs import baselines
-from ..model import targets
-from ..model.handle import Prediction
+from ..model.predictions import Prediction, foremost
 from . import lab_topics
 
 if TYPE_CHECKING:
@@ -159,12 +158,13 @@ def _targets(scene: "Scene", given: Any) -> dict[int | None, Any]:
     listed = isinstance(given, Iterable) and not isinstance(given, str | Mapping)
     wanted = [scene.selection.target] if given is None else list(given) if listed else [given]
     found: dict[int | None, Any] = {None: None}
+    plain = scene.model.kind in ("classification", "embedding")  # else a class is not what is predicted
     for one in wanted:
         target = scene.checked("target", one)
         if isinstance(target, dict) and target["kind"] == "class":
             target = target["index"]
         if target not in found.values():
-            found[target if isinstance(target, int) else -len(found)] = target
+            found[target if plain and isinstance(target, int) else -len(found)] = target
     return found
 
 
@@ -182,15 +182,15 @@ def offered(scene: "Scene", choice: Choice, image: int, found: Sequence[Predicti
 
     What is no class has no probability.
     """
-    classes = {entry.index: entry for entry in found}
+    classes = {entry.index: entry for entry in reversed(found)}
 
     def entry(key: int) -> Params:
         if key in classes:
             return {"index": key, "name": classes[key].name, "probability": classes[key].probability}
-        target = targets.resolve(choice.targets[key], scene.model, scene.inputs(image))
+        target = scene.resolved(image, choice.targets[key])
         return {"index": key, "name": target.label(scene.model), "probability": None}
 
-    first = found[0].index
+    first = foremost(found).index
     return [entry(first), *(entry(key) for key in choice.targets if key not in (None, first))]
 
 

@@ -29,7 +29,8 @@ def explained(scene: "Scene", cell: Params) -> Iterator[Step[Explanation]]:
     """Explain what a cell asks for: as the attribution view does, by another model, or by a control."""
     subject = scene.subject(cell["model"])
     if cell["control"] == "edges":
-        return explain_steps(subject.model, subject.ready(cell["image"]), EDGES, target=cell["target"])
+        target = subject.target(cell["image"], cell["target"])
+        return explain_steps(subject.model, subject.ready(cell["image"]), EDGES, target=target)
     if cell["control"] is not None:
         subject = subject.shuffled
     return subject.explained({key: cell[key] for key in WISH})

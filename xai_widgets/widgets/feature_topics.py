@@ -55,8 +55,7 @@ def target_of(scene: "Scene", params: Params) -> Any:
     """
     unit = params["unit"]
     if unit == "class":
-        target = params["target"]
-        return scene.predictions(params["image"])[0].index if target is None else target
+        return scene.target(params["image"], params["target"])
     layer = scene.layer(0, params["layer"])
     if unit == "channel":
         return Channel(layer.name, params["channel"])

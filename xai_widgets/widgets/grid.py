@@ -12,7 +12,8 @@ from ..explain import METHODS
 from ..explain.method import Method
 from ..explain.registry import find
 from ..metrics.randomisation import EDGES
-from ..model.targets import ClassTarget, resolve
+from ..model.predictions import foremost
+from ..model.targets import ClassTarget, told
 from .choice import spread
 
 if TYPE_CHECKING:
@@ -71,14 +72,14 @@ class Grid:
 def _targets(scene: "Scene", asked: Params, given: Sequence[Any]) -> list[Column]:
     found = scene.predictions(asked["image"])
     chances = {entry.index: f"{entry.probability:.0%}" for entry in found}
-    inputs = scene.inputs(asked["image"])
 
     def column(value: Any) -> Column:
-        target = resolve(value, scene.model, inputs)
+        target = scene.resolved(asked["image"], value)
         detail = chances.get(target.index, "") if isinstance(target, ClassTarget) else ""
         return Column(value, target.label(scene.model), detail, {"target": value})
 
-    return [column(value) for value in given or [entry.index for entry in found[:TARGETS]]]
+    usual: list[Any] = [told(entry, scene.model.kind) for entry in found[:TARGETS]]
+    return [column(value) for value in given or usual or [None]]
 
 
 def _baselines(scene: "Scene", asked: Params, given: Sequence[Any]) -> list[Column]:
@@ -131,8 +132,8 @@ AXES: Mapping[str, Callable[["Scene", Params, Sequence[Any]], list[Column]]] = {
 
 
 def _predicted(subject: "Subject", image: int) -> str:
-    best = subject.predictions(image)[0]
-    return f"{best.name} {best.probability:.0%}"
+    found = subject.predictions(image)
+    return f"{found[0].name} {found[0].probability:.0%}" if found else ""
 
 
 def same_target(scene: "Scene", subject: "Subject", image: int, target: Any) -> Any:
@@ -144,7 +145,7 @@ def same_target(scene: "Scene", subject: "Subject", image: int, target: Any) -> 
     if subject is scene:
         return target
     if target is None:
-        target = scene.predictions(image)[0].index
+        target = told(foremost(scene.predictions(image)), scene.model.kind)
     if not isinstance(target, int):
         return target
     mine, theirs = scene.model.classes, subject.model.classes

@@ -21,7 +21,7 @@ from ..live.messages import failure
 from ..live.session import Encoded
 from ..metrics.agreement import Candidate, Comparison, compare
 from ..metrics.faithfulness import Ablation, Known, ablate
-from ..model.targets import ClassTarget, resolve
+from ..model.targets import ClassTarget
 from ..plots import colour
 from .topic import THUMBNAIL, Params, Topic, at_once, reduce_maps
 
@@ -44,7 +44,7 @@ def problem(scene: "Scene", params: Params, baseline: Baseline | None = None) ->
     """Return the question of a wish, its baseline's pictures read."""
     pixels = scene.pixels(params["image"])
     inputs = scene.model.normalise(pixels)
-    target = resolve(params["target"], scene.model, inputs)
+    target = scene.resolved(params["image"], params["target"])
     read = baseline and baseline.prepared(lambda source: scene.model.pixels(images.load(source)))
     return Problem(scene.model, inputs, pixels, target, read, seed=params["seed"])
 
@@ -237,7 +237,7 @@ def _small(picture: Any) -> Any:
 
 def target_of(scene: "Scene", params: Params) -> Params:
     """Return the target of a wish for a person, and its index where it is a class."""
-    target = resolve(params["target"], scene.model, scene.inputs(params["image"]))
+    target = scene.resolved(params["image"], params["target"])
     index = target.index if isinstance(target, ClassTarget) else None
     return {"label": target.label(scene.model), "index": index}
 

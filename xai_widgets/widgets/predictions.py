@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ..anytime import Step
 from ..errors import ParameterError, did_you_mean
-from ..model.handle import Prediction
+from ..model.predictions import Prediction
+from ..model.targets import told
 from . import base, snapshots, topics
 from .offline import Portable, checked_persist
 from .scene import Scene
@@ -137,27 +138,34 @@ class Predictions(Portable, ipywidgets.HBox):
 
     def _show(self, found: list[Prediction]) -> None:
         self.top = tuple(found[: self.count])
-        shown = self.top[::-1]
         with self._bars.hold_sync():
-            self._bars.x = list(range(len(shown)))
-            self._bars.y = [entry.probability for entry in shown]
+            self._bars.x = list(range(self.count - len(self.top), self.count))  # each beside its row
+            self._bars.y = [entry.probability for entry in self.top[::-1]]
             self._bars.opacities = [0.95]
             self._paint()
 
     def _paint(self, _: Any = None) -> None:
-        first = self.top[0].index if self.top else None
-        chosen = self.target.get("index") if isinstance(self.target, dict) else self.target
-        chosen = first if self.target is None else chosen
-        self._bars.colors = [CHOSEN if entry.index == chosen else COLOUR for entry in self.top[::-1]]
+        chosen = self._meant(self.top[0]) if self.target is None and self.top else self.target
+        if isinstance(chosen, dict) and chosen["kind"] == "class":
+            chosen = chosen["index"]
+        meant = [self._meant(entry) == chosen for entry in self.top[::-1]]
+        if not any(meant) and isinstance(chosen, dict):  # of a margin or a box the class
+            meant = [entry.box is None and entry.index == chosen.get("index") for entry in self.top[::-1]]
+        self._bars.colors = [CHOSEN if one else COLOUR for one in meant]
+
+    def _meant(self, entry: Prediction) -> Any:
+        """Return the target that a prediction stands for, as the selection has it."""
+        return told(entry, self.scene.model.kind)
 
     def _stretch(self, _: Any = None) -> None:
         self._rows.count = self.count
+        self._bars.scales["x"].domain = list(range(self.count))
         self._figure.layout.height = f"{ROW * self.count + 8}px"
 
     def _clicked(self, _: Any, event: dict[str, Any]) -> None:
         place = event.get("data", {}).get("index")
         if isinstance(place, int) and 0 <= place < len(self.top):
-            self.target = self.top[::-1][place].index
+            self.target = self._meant(self.top[::-1][place])
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return base.with_saved(super()._repr_mimebundle_(**kwargs), self)

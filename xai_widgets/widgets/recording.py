@@ -20,6 +20,7 @@ from ..explain.registry import find
 from ..live.codec import Packed, pack_signed, unpack
 from ..live.messages import canonical, failure
 from ..live.session import Encoded
+from ..model.predictions import foremost
 from . import topics
 from .choice import (
     DISTRIBUTION,
@@ -115,7 +116,7 @@ def wishes(scene: "Scene", choice: Choice, wanted: set[str]) -> Iterator[tuple[s
     if "thumbnails" in wanted:
         yield "thumbnails", {"count": len(scene.pictures)}, {"count": len(choice.images)}
     for place, image in enumerate(choice.images):
-        predicted = scene.predictions(image)[0].index
+        predicted = foremost(scene.predictions(image)).index
         for topic, asked, kept in _of_an_image(choice, predicted, scene.selection.seed):
             if topic in wanted:
                 yield topic, {"image": image, **asked}, {"image": place, **kept}

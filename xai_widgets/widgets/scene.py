@@ -20,6 +20,9 @@ from ..live.session import Session
 from ..model import targets
 from ..model.handle import Model
 from ..model.layers import Layer
+from ..model.predictions import MEASURES
+from ..model.similarity import Similarity
+from ..model.target import Target
 from . import ahead, lifetime, topics
 from .selection import KEYS, Selection
 from .subject import Subject
@@ -206,6 +209,8 @@ class Scene(Subject):
             ],
             "baselines": baselines.schemas(),
             "images": self._images(),
+            "targets": targets.offered(self.model.kind),
+            "measure": MEASURES[self.model.kind],
             # On a subshell it is heard while a cell runs; on the main thread it has to wait for the cell.
             "waits": threading.current_thread() is threading.main_thread(),
         }
@@ -294,11 +299,15 @@ class Scene(Subject):
     def _check_target(self, value: Any) -> Any:
         if value is None:
             return None
-        if isinstance(value, dict):
-            value = targets.from_json(value)
-        if not isinstance(value, targets.Target):
+        value = self.target(0, value)
+        if not isinstance(value, Target):
             return self.model.class_index(value)
-        return targets.resolve(value, self.model, self.inputs(0)).to_json()
+        if isinstance(value, Similarity) and value.to_json()["reference"] is None:
+            raise ParameterError(
+                "A picture in memory cannot be a target of the explorer.",
+                'Add it to its images and take {"kind": "similarity", "reference": 1}, or use xw.explain.',
+            )
+        return targets.checked(value, self.model, self.inputs(0)).to_json()
 
 
 def _has_paths(value: baselines.Image | baselines.Distribution) -> bool:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -9,13 +10,17 @@ import torch
 
 from ..anytime import Step
 from ..errors import ParameterError
-from ..inputs import baselines
+from ..inputs import baselines, images
 from ..inputs.images import Picture
 from ..live import messages
 from ..live.cache import ByteCache, remembered
 from ..metrics.randomisation import randomised
-from ..model.handle import Model, Prediction
+from ..model import targets
+from ..model.handle import Model
 from ..model.layers import Layer, LayerTree
+from ..model.predictions import Prediction, foremost
+from ..model.similarity import Similarity
+from ..model.target import Target
 from ..results import Explanation
 from . import topics
 
@@ -26,7 +31,7 @@ _explained: ByteCache[Explanation] = ByteCache(
     128 * 2**20, lambda found: int(found.values.nbytes + found.input.nbytes)
 )
 _pixels: ByteCache[torch.Tensor] = ByteCache(128 * 2**20, lambda x: x.nbytes)
-_logits: ByteCache[torch.Tensor] = ByteCache(16 * 2**20, lambda x: x.nbytes)
+_predicted: ByteCache[list[Prediction]] = ByteCache(16 * 2**20, lambda found: 200 * len(found))
 _worked: ByteCache[Any] = ByteCache(192 * 2**20, topics.result_bytes)
 _numbers = itertools.count()
 
@@ -86,9 +91,30 @@ class Subject:
         return self._known(_records, image, lambda: self._look(image))
 
     def predictions(self, image: int) -> list[Prediction]:
-        """Return all classes of a picture, the most probable first; from the pass of `record` if that ran."""
-        logits = self._known(_logits, image, lambda: self.model.logits(self.inputs(image)))
-        return self.model.ranked(logits[0])
+        """Return what a picture is answered, the first thing first; from the pass of `record` if that ran."""
+        return self._known(_predicted, image, lambda: self.model.predict(self.inputs(image)))
+
+    def target(self, image: int, value: Any) -> Any:
+        """Return the target that a wish names, as `explain` takes it; pictures of the session are read.
+
+        Raises:
+            ParameterError: there is no such picture, or nothing was found that could be explained.
+        """
+        if value is None:  # not asked of the network again: the predictions know it
+            return targets.of_prediction(foremost(self.predictions(image)), self.model.kind)
+        found = targets.from_json(value) if isinstance(value, dict) else value
+        if not isinstance(found, Similarity) or not isinstance(found.reference, int):
+            return found
+        count = len(self.pictures)
+        if not 0 <= found.reference < count:
+            words = f"There is no picture {found.reference} to be similar to."
+            raise ParameterError(words, f"There are {count}, counted from 0.")
+        return replace(found, reference=self.ready(found.reference), number=found.reference)
+
+    def resolved(self, image: int, value: Any) -> Target:
+        """Return that target, ready to be asked for."""
+        read = lambda source: self.model.pixels(images.load(source))  # noqa: E731
+        return targets.resolve(self.target(image, value), self.model, self.inputs(image), read)
 
     def baseline(self, value: Any) -> baselines.Baseline:
         """Return the baseline that a JSON dict names; it may take the session's own pictures."""
@@ -128,7 +154,7 @@ class Subject:
         def ours(key: Hashable) -> bool:
             return isinstance(key, tuple) and key[0] == self._number
 
-        for cache in (_records, _explained, _pixels, _logits, _worked):
+        for cache in (_records, _explained, _pixels, _predicted, _worked):
             cache.drop_where(ours)
 
     def _known(self, cache: ByteCache[T], image: int, work: Callable[[], T]) -> T:
@@ -141,9 +167,9 @@ class Subject:
         return known
 
     def _look(self, image: int) -> dict[str, torch.Tensor]:
-        logits, record = self.model.look(self.inputs(image))
-        if logits is not None:
-            _logits.put((self._number, self.picture(image).key), logits)
+        answer, record = self.model.look(self.inputs(image))
+        if answer is not None:
+            _predicted.put((self._number, self.picture(image).key), self.model.ranked(answer[0]))
         return record
 
 

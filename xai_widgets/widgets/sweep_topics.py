@@ -15,6 +15,8 @@ from ..live.codec import Packed
 from ..live.session import Encoded
 from ..metrics.insertion import Faithfulness, faithfulness_steps
 from ..metrics.ranking import FIRST_LOOK, Entry, Judged, Ranking, check_layered, rank, spatial
+from ..model.predictions import foremost
+from ..model.targets import told
 from ..results import Explanation
 from .lab_topics import problem, target_of
 from .topic import Params, Topic, reduce_maps
@@ -72,10 +74,10 @@ def _judged(scene: "Scene", params: Params) -> Judged:
 
 
 def _aimed(scene: "Scene", params: Params) -> Params:
-    """Return a wish with its class by number, so that the network isn't asked for it again and again."""
+    """Return a wish with its target named, so that the network isn't asked for it again and again."""
     if params["target"] is not None:
         return params
-    return params | {"target": scene.predictions(params["image"])[0].index}
+    return params | {"target": told(foremost(scene.predictions(params["image"])), scene.model.kind)}
 
 
 # -- how it is shown ----------------------------------------------------------------------------------

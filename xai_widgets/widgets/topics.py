@@ -14,9 +14,9 @@ from ..explain.registry import find
 from ..inputs import images
 from ..live import codec
 from ..live.session import Encoded, Wish
-from ..model.handle import Prediction
 from ..model.layers import as_maps
-from ..model.targets import resolve
+from ..model.predictions import Prediction
+from ..model.targets import told
 from ..results import Explanation
 from . import compare_topics, feature_topics, lab_topics, sweep_topics
 from .topic import THUMBNAIL, WISH, Params, Topic, at_once, reduce_maps, show_explanation
@@ -24,6 +24,9 @@ from .topic import THUMBNAIL, WISH, Params, Topic, at_once, reduce_maps, show_ex
 if TYPE_CHECKING:
     from .scene import Scene
     from .subject import Subject
+
+MOST = 20
+"""So many predictions are sent."""
 
 
 def wish(scene: "Scene", topic: str, params: Params) -> Wish:
@@ -78,8 +81,7 @@ def explain(subject: "Subject", wish: Params) -> Iterator[Step[Explanation]]:
         subject.model,
         subject.ready(image),
         method=wish["method"],
-        # Not asked of the network again: the predictions know it.
-        target=subject.predictions(image)[0].index if target is None else target,
+        target=subject.target(image, target),
         layer=wish["layer"],
         baseline=subject.baseline(wish["baseline"]) if wish["baseline"] else None,
         seed=wish["seed"],
@@ -149,7 +151,7 @@ def _show_maps(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
 def _scores(scene: "Scene", params: Params) -> torch.Tensor:
     layer = scene.layer(params["image"], params["layer"])
     inputs = scene.inputs(params["image"])
-    target = resolve(params["target"], scene.model, inputs)
+    target = scene.resolved(params["image"], params["target"])
     _, activation, gradient = scene.model.layer_gradients(inputs, target, layer.name)
     return as_maps(activation * gradient, layer)[0].flatten(1).sum(1)
 
@@ -163,7 +165,8 @@ def _predictions(scene: "Scene", params: Params) -> list[Prediction]:
 
 
 def _show_predictions(scene: "Scene", params: Params, step: Step[Any]) -> Encoded:
-    return Encoded({"top": [asdict(prediction) for prediction in step.value[:10]]})
+    kind = scene.model.kind
+    return Encoded({"top": [asdict(one) | {"target": told(one, kind)} for one in step.value[:MOST]]})
 
 
 TOPICS: dict[str, Topic] = {

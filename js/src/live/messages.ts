@@ -67,6 +67,10 @@ export interface Welcome {
   methods: MethodSchema[];
   baselines: BaselineSchema[];
   images: ImageEntry[];
+  /** The kinds of targets that the network can be asked for, the usual one first; a recording has none. */
+  targets?: string[];
+  /** What the probability of a prediction is. */
+  measure?: string;
   /** The kernel hears its views only when no cell runs. */
   waits: boolean;
   /** Nobody answers but a recording: what it does not hold is not offered. */

@@ -4,17 +4,19 @@ import { plane } from "../draw/plane";
 import type { Client, Frame, PanelModel, Params, Status, Values } from "../live/client";
 import { Latest, later } from "../live/latest";
 import { canonical } from "../live/messages";
-import { nothing, panel } from "../panel";
+import { panel } from "../panel";
 import { h, listen, write } from "../ui/element";
 import { type Evidence, EvidenceLine } from "../ui/evidence";
 import { percent, readable } from "../ui/number";
 import { Standing } from "../ui/standing";
 import { watchVisible, watchWidth } from "../ui/visibility";
-import { Controls, type LayerChoice } from "./attribution/controls";
+import { Controls } from "./attribution/controls";
+import type { LayerChoice } from "./attribution/kinds";
 import { type Look, Panes } from "./attribution/panes";
 import type { Prediction } from "./attribution/target";
 import { attributionWish, methodOf, needs } from "./attribution/wish";
 import { baselineWords, meanSize, strongest } from "./attribution/words";
+import type { Aims, aims } from "./attribution_aims";
 import "../ui/theme.css";
 import "../ui/controls.css";
 import "../ui/figure.css";
@@ -46,6 +48,7 @@ export class AttributionView {
   #top: Prediction[] = [];
   #topOf: number | null = null;
   #layers: LayerChoice[] = [];
+  #aims: Aims | null = null;
   #visible = false;
   #drawn = false;
   #save = new Latest(() => this.model.save_changes(), later(SAVE_MS));
@@ -54,6 +57,7 @@ export class AttributionView {
     private readonly client: ClientLike,
     private readonly model: ModelLike,
     private readonly root: HTMLElement,
+    others?: Promise<typeof aims>,
   ) {
     this.#panes = new Panes(() => {});
     this.#standing = new Standing(
@@ -67,6 +71,10 @@ export class AttributionView {
     });
     this.#build();
     this.#wire();
+    others?.then(
+      (make) => this.#more(make),
+      (error: unknown) => console.warn("[xai_widgets] targets beyond one class:", error),
+    );
   }
 
   dispose(): void {
@@ -89,6 +97,13 @@ export class AttributionView {
   get #wish(): Params | null {
     const { welcome, values } = this.client;
     return welcome && attributionWish(welcome, values);
+  }
+
+  #more(make: typeof aims): void {
+    this.#aims = make((target) => this.client.select({ target }));
+    this.#controls.more(this.#aims.fields);
+    this.#panes.lay(...this.#aims.layers);
+    this.#draw();
   }
 
   #build(): void {
@@ -155,7 +170,8 @@ export class AttributionView {
     const image = { image: values.image };
     this.client.feed("input").request(image);
     this.client.feed("predictions").request(image);
-    if (needs(methodOf(welcome, values), "layer")) this.client.feed("layers").request(image);
+    const inside = values.target !== null && typeof values.target === "object";
+    if (inside || needs(methodOf(welcome, values), "layer")) this.client.feed("layers").request(image);
     this.#feed.request(wish);
   }
 
@@ -212,6 +228,7 @@ export class AttributionView {
     const layers = this.#layers;
     const signed = method?.signed !== false;
     this.#controls.show({ welcome, values, top, layers, look, signed, targetLabel: label });
+    if (!welcome.recorded) this.#aims?.show({ welcome, values, top, layers });
     this.#showFrame();
     if (!this.#drawn) this.#showStatus(this.#feed.status);
     this.#drawn = true;
@@ -353,8 +370,23 @@ export class AttributionView {
   }
 }
 
-export default panel(nothing, (client, model, el) => {
+/** The module of what is more than one class, from the text that the model holds; a page without a kernel has none. */
+async function load(model: PanelModel): Promise<typeof aims> {
+  const url = URL.createObjectURL(new Blob([String(model.get("_aims"))], { type: "text/javascript" }));
+  try {
+    return ((await import(url)) as { aims: typeof aims }).aims;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+/** What all views of a model share. */
+function shared(model: PanelModel) {
+  return { others: model.get("_aims") ? load(model) : undefined, dispose() {} };
+}
+
+export default panel(shared, (client, model, el, { others }) => {
   const root = document.createElement("div");
   el.append(root);
-  return new AttributionView(client, model, root);
+  return new AttributionView(client, model, root, others);
 });

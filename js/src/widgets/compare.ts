@@ -9,7 +9,7 @@ import { h, listen, write } from "../ui/element";
 import type { Spot } from "../ui/pane";
 import { Standing } from "../ui/standing";
 import { watchVisible } from "../ui/visibility";
-import type { LayerChoice } from "./attribution/controls";
+import type { LayerChoice } from "./attribution/kinds";
 import { ScaleBar } from "./attribution/scale";
 import type { Prediction } from "./attribution/target";
 import { Axes } from "./compare/axes";

@@ -1,12 +1,13 @@
 /** The rows of Predictions: a radio button for each class makes it the target. The bars beside them are bqplot's. */
 
 import type { Client, PanelModel, Status } from "../live/client";
+import { canonical } from "../live/messages";
 import { nothing, panel } from "../panel";
 import { fill, h, uid, write } from "../ui/element";
 import { rescue, retry } from "../ui/focus";
 import { percent } from "../ui/number";
 import { watchVisible } from "../ui/visibility";
-import { keysOf, PREDICTED, type Prediction } from "./attribution/target";
+import { keysOf, meantBy, PREDICTED, type Prediction } from "./attribution/target";
 import "../ui/theme.css";
 import "../ui/controls.css";
 import "./predictions.css";
@@ -117,21 +118,35 @@ export class PredictionRows {
       row.radio.disabled = failed || !found;
       row.radio.value = found ? String(found.index) : "";
       write(row.name, found?.name ?? "");
-      row.element.title = found?.name ?? "";
+      const measure = this.client.welcome?.measure;
+      row.element.title = found ? `${found.name}${measure ? `, ${measure}` : ""}` : "";
       write(row.share, found && found.probability !== null ? percent(found.probability) : "");
     });
     this.#mark();
   }
 
   #mark(): void {
-    const { main } = keysOf(this.client.values.target);
-    const chosen = main === PREDICTED ? String(this.#top[0]?.index) : main;
-    for (const { radio } of this.#rows) radio.checked = radio.value === chosen;
+    const { target } = this.client.values;
+    const { main } = keysOf(target);
+    const predicted = main === PREDICTED;
+    const meant = this.#top.map((one, i) =>
+      predicted ? i === 0 : canonical(meantBy(one)) === canonical(target),
+    );
+    // Of a margin, or a class within a box, the class; boxes of one label are told apart.
+    const index = (target as { index?: number } | null)?.index ?? Number(main);
+    const loose = !meant.includes(true);
+    this.#rows.forEach(({ radio }, i) => {
+      const one = this.#top[i];
+      radio.checked = meant[i] || (loose && !!one && !one.box && one.index === index);
+    });
   }
 
   #row(): Row {
     const radio = h("input", { type: "radio", class: "xw-radio", name: this.#group });
-    radio.addEventListener("change", () => this.client.select({ target: Number(radio.value) }));
+    radio.addEventListener("change", () => {
+      const one = this.#top[this.#rows.findIndex((row) => row.radio === radio)];
+      if (one) this.client.select({ target: meantBy(one) });
+    });
     const name = h("span", { class: "xw-pr-name" });
     const share = h("span", { class: "xw-pr-share" });
     const element = h("label", { class: "xw-pr-row" }, radio, name, share);

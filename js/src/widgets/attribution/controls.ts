@@ -4,7 +4,6 @@ import { colormap } from "../../draw/colormap";
 import { defaultColormap } from "../../draw/heatmap";
 import type { Values, Welcome } from "../../live/client";
 import type { MethodSchema } from "../../live/messages";
-import { combobox } from "../../ui/combobox";
 import { fill, h, write } from "../../ui/element";
 import { enable } from "../../ui/field";
 import { icon } from "../../ui/icon";
@@ -14,21 +13,16 @@ import { slider } from "../../ui/slider";
 import { swatches } from "../../ui/swatches";
 import { segments } from "../../ui/toolbar";
 import { BaselineField, imageNames } from "./baseline";
+import { ClassFields } from "./classes";
 import { swatchesFor } from "./colours";
+import type { LayerChoice } from "./kinds";
 import type { Look } from "./panes";
-import { classChoices, keysOf, mainFirst, OTHER, type Prediction, targetOf, versusFirst } from "./target";
+import type { Prediction } from "./target";
 import { methodOf, needs } from "./wish";
 
 export interface Actions {
   select(values: Partial<Values>): void;
   look(changes: Partial<Look>): void;
-}
-
-/** A layer that a method may look at. */
-export interface LayerChoice {
-  name: string;
-  kind: string;
-  view: string;
 }
 
 export interface Known {
@@ -48,18 +42,8 @@ export class Controls {
   readonly view;
   #known: Known | null = null;
   #remembered = new Map<string, Record<string, unknown>>();
-  #main = combobox({
-    label: "Target",
-    placeholder: "Search classes",
-    help: "The class whose score is explained.",
-    onPick: (key) => this.#retarget(key, keysOf(this.#known!.values.target).versus),
-  });
-  #versus = combobox({
-    label: "Versus",
-    placeholder: "Search classes",
-    help: "Explain the score of the target minus the score of this class: why one and not the other.",
-    onPick: (key) => this.#retarget(keysOf(this.#known!.values.target).main, key),
-  });
+  #classes = new ClassFields((target) => this.actions.select({ target }));
+  #what: HTMLElement;
   #method = select({ label: "Method", options: [], value: "", onChange: (name) => this.#remethod(name) });
   #summary = h("p", { class: "xw-note" });
   #paper = h("span", { class: "xw-note-source" });
@@ -141,7 +125,7 @@ export class Controls {
     });
     this.#layer.element.hidden = true;
     this.#warning.append(icon("doubtful"), h("span", {}));
-    const explain = group("What", this.#main.element, this.#versus.element);
+    this.#what = group("What", ...this.#classes.elements);
     const how = group(
       "How",
       this.#method.element,
@@ -163,7 +147,7 @@ export class Controls {
     this.element = h(
       "div",
       { class: "xw-controls" },
-      h("div", { class: "xw-column" }, explain, this.#baselineGroup),
+      h("div", { class: "xw-column" }, this.#what, this.#baselineGroup),
       h("div", { class: "xw-column" }, how),
       h("div", { class: "xw-column" }, show),
     );
@@ -171,10 +155,16 @@ export class Controls {
 
   show(known: Known): void {
     this.#known = known;
-    this.#showTarget(known);
+    this.#classes.show(known);
     this.#showMethod(known);
     this.#showBaseline(known);
     this.#showLook(known);
+  }
+
+  /** Put the fields of what is more than one class around those of a class: first the kind. */
+  more([kind, ...fields]: readonly HTMLElement[]): void {
+    if (kind) this.#what.prepend(kind);
+    this.#what.append(...fields);
   }
 
   /** Before the kernel has said what there is, nothing can be chosen. */
@@ -184,30 +174,10 @@ export class Controls {
   }
 
   dispose(): void {
-    this.#main.dispose();
-    this.#versus.dispose();
+    this.#classes.dispose();
   }
 
   #auto = "";
-  #classes: readonly unknown[] | null = null;
-  #choices: ReturnType<typeof classChoices> = [];
-
-  #showTarget({ welcome, values, top, targetLabel }: Known): void {
-    // The index over a thousand names is made once, not at every change of something else.
-    const known = welcome.recorded ? null : welcome.classes;
-    const classes = known ?? top;
-    if (classes !== this.#classes) this.#choices = classChoices(known, top);
-    this.#classes = classes;
-    const { main, versus } = keysOf(values.target);
-    this.#main.set(main);
-    this.#main.caption(main === OTHER ? targetLabel : main);
-    this.#main.choices(this.#choices, mainFirst(top));
-    this.#versus.element.hidden = !!welcome.recorded;
-    this.#versus.set(versus);
-    this.#versus.caption(versus);
-    this.#versus.choices(this.#choices, versusFirst(top));
-    enable(this.#versus as never, main !== OTHER);
-  }
 
   #showMethod({ welcome, values, layers }: Known): void {
     const method = methodOf(welcome, values);
@@ -271,11 +241,6 @@ export class Controls {
     this.#colormap.set(look.colormap);
     const { label } = colormap(look.colormap === "auto" ? auto : look.colormap);
     this.#colormap.caption(look.colormap === "auto" ? `Auto: ${label}` : label);
-  }
-
-  #retarget(main: string, versus: string): void {
-    const { values, top } = this.#known!;
-    this.actions.select({ target: targetOf(main, versus, top[0]?.index ?? null, values.target) });
   }
 
   /** Each method keeps the parameters it was left with. */

@@ -90,6 +90,12 @@ export class Panes {
     if (map && !this.#picture) this.aspect(map.width, map.height);
   }
 
+  /** Lay something over each of the two pictures. */
+  lay(picture: HTMLElement, map: HTMLElement): void {
+    this.#picturePane.element.append(picture);
+    this.#mapPane.element.append(map);
+  }
+
   /** Reserve the place of a picture of this size. */
   aspect(width: number, height: number): void {
     this.element.style.setProperty("--aspect", String(width / Math.max(1, height)));

@@ -5,12 +5,17 @@ import type { Choice } from "../../ui/combobox";
 import { percent } from "../../ui/number";
 
 export type Target = Values["target"];
+export type Box = readonly [number, number, number, number];
 
 export interface Prediction {
   index: number;
   name: string;
   /** Null for what is no class. */
   probability: number | null;
+  /** Of a detection: left, top, right, bottom, as shares of the picture. */
+  box?: Box | null;
+  /** The target that it stands for, where that is not the class. */
+  target?: Target;
 }
 
 export const PREDICTED = "predicted";
@@ -22,8 +27,14 @@ export function keysOf(target: Target): { main: string; versus: string } {
   if (target === null || target === undefined) return { main: PREDICTED, versus: NOBODY };
   if (typeof target === "number") return { main: String(target), versus: NOBODY };
   if (target.kind === "margin") return { main: String(target.index), versus: String(target.other) };
-  if (target.kind === "class") return { main: String(target.index), versus: NOBODY };
+  if (target.kind === "class" || target.kind === "segment")
+    return { main: String(target.index), versus: NOBODY };
   return { main: OTHER, versus: NOBODY };
+}
+
+/** The target that a prediction stands for. */
+export function meantBy({ index, target }: Prediction): Target {
+  return target ?? index;
 }
 
 /** The target that two fields name. A margin needs a class of its own: "predicted" becomes the class it is now. */

@@ -2,7 +2,7 @@
 
 import type { Frame, Params, Values, Welcome } from "../../live/client";
 import { canonical } from "../../live/messages";
-import type { LayerChoice } from "../attribution/controls";
+import type { LayerChoice } from "../attribution/kinds";
 import type { Prediction } from "../attribution/target";
 
 export const AXES = [
