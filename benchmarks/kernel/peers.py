@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from captum import attr
 from torch import Tensor, nn
@@ -62,6 +63,7 @@ def _integrated(asked: Question, amount: int, seed: int) -> Found:
 
 def _expected(asked: Question, amount: int, seed: int) -> Found:
     torch.manual_seed(seed)
+    np.random.seed(seed)  # Captum draws its baselines from there
     black = torch.zeros_like(asked.picture)
     found = attr.GradientShap(asked.module).attribute(
         asked.picture, baselines=black, n_samples=amount, stdevs=0.0, target=asked.target

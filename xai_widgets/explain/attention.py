@@ -15,7 +15,7 @@ from ..model.rules import Rules
 from ..parameters import Choice, Range
 from ..results import Check
 from .method import Method
-from .problem import Attribution, Problem, Steps
+from .problem import Attribution, Problem, Steps, untargeted
 
 Heads = Annotated[str, Choice(("mean", "max", "min"), "heads", "How the heads of a layer become one.")]
 Head = Annotated[int, Range(-1, 63, step=1, label="head", help="Counted from 0; -1 takes their mean.")]
@@ -94,9 +94,7 @@ def attention_rollout(problem: Problem, *, heads: Heads = "mean") -> Steps:
     for layer in layers:
         mixed = _REDUCE[heads](layer.weights[0].double()) + torch.eye(len(whole), dtype=torch.float64)
         whole = (mixed / mixed.sum(dim=-1, keepdim=True)) @ whole
-    words = "It follows attention alone, for every target alike."
-    check = Check("architecture", "doubtful", None, words, "the same for every target")
-    yield Step(_placed(problem, whole, (check,)), 1.0, None, True)
+    yield Step(_placed(problem, whole, (untargeted("It follows attention alone"),)), 1.0, None, True)
 
 
 def attention_gradient(problem: Problem) -> Steps:
@@ -149,8 +147,7 @@ def attention(problem: Problem, *, head: Head = -1, token: Token = -1) -> Steps:
         values = _row(problem, tree, weights[0], token)
     else:
         values = _windows(problem, owner, weights, token)
-    words = f"It shows where {one.owner} looks, for every target alike."
-    check = Check("architecture", "doubtful", None, words, f"attention of {one.owner}")
+    check = untargeted(f"It shows where {one.owner} looks", f"attention of {one.owner}")
     yield Step(Attribution(values, 1, checks=(check,)), 1.0, None, True)
 
 

@@ -15,7 +15,7 @@ from ..model.layers import Layer, LayerTree, as_maps
 from ..results import Check
 from .backprop import guided_backprop, without_relu
 from .method import Method
-from .problem import Attribution, Problem, Steps
+from .problem import Attribution, Problem, Steps, untargeted
 
 
 class Maps:
@@ -163,9 +163,8 @@ def eigen_cam(problem: Problem) -> Steps:
 
 
 def _without_target(steps: Steps) -> Steps:
-    words = "It shows what the layer sees most of, for every target alike."
+    check = untargeted("It shows what the layer sees most of")
     for step in steps:
-        check = Check("architecture", "doubtful", None, words, "the same for every target")
         value = Attribution(step.value.values, step.value.evaluations, checks=(check,))
         yield Step(value, step.done, step.error, step.final)
 

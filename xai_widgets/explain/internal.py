@@ -128,17 +128,19 @@ def layer_integrated_gradients(problem: Problem, *, steps: Nodes = 33) -> Steps:
         return ends[0](shares)
 
     walk = walked(problem, ask, lambda node: node.gradient * node.place, trapezoid, steps)
-    return _shown(inside, walk)
+    return _shown(inside, walk, before=2)
 
 
 def _shown(
     inside: _Inside,
     walk: Walk,
     check: Callable[[float, float | None], tuple[Check, ...]] | None = None,
+    before: int = 0,
 ) -> Steps:
+    """Return a walk as steps of a method; `before` gradients were asked for its ends."""
     for step in walk:
         values, asked, total = step.value
-        found = attribution(inside.shown(values), asked, None if check else total)
+        found = attribution(inside.shown(values), before + asked, None if check else total)
         checks = check(float(values.sum()), total) if check else ()
         yield Step(replace(found, checks=checks), step.done, step.error, step.final)
 

@@ -132,6 +132,11 @@ class Attribution:
 Steps = Iterator[Step[Attribution]]
 
 
+def untargeted(words: str, brief: str = "the same for every target") -> Check:
+    """Return the check of a method that shows the same whatever is explained; `words` say what it shows."""
+    return Check("architecture", "doubtful", None, f"{words}, for every target alike.", brief)
+
+
 def attribution(
     values: NDArray[np.floating], evaluations: int, total: float | None = None, random: bool = False
 ) -> Attribution:

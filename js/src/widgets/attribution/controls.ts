@@ -163,7 +163,7 @@ export class Controls {
 
   /** Put the fields of what is more than one class around those of a class: first the kind. */
   more([kind, ...fields]: readonly HTMLElement[]): void {
-    if (kind) this.#what.prepend(kind);
+    if (kind) this.#what.firstElementChild?.after(kind); // the legend comes first
     this.#what.append(...fields);
   }
 
