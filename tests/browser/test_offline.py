@@ -232,7 +232,7 @@ def test_the_lab_holds_its_other_tabs(open_file: Open, path: Path) -> None:
     expect(page.locator(".xw-chart").nth(1)).to_contain_text("random order")
     # What would need a kernel is not offered.
     expect(lab.locator(".xw-segment:has([value=references])")).to_be_hidden()
-    expect(lab.locator(".xw-bl-chips").first).to_be_hidden()
+    expect(lab.locator(".xw-chips").first).to_be_hidden()
 
 
 def test_only_what_is_held_is_offered(open_file: Open, path: Path, explorer: xw.Explorer) -> None:

@@ -8,6 +8,8 @@ export interface Chip {
   label: string;
   group?: string | undefined;
   disabled?: boolean | undefined;
+  /** One of those that are chosen stands out. */
+  marked?: boolean | undefined;
 }
 
 export class Chips {
@@ -53,7 +55,7 @@ export class Chips {
     fill(this.#add, [h("option", { value: "" }, first), ...grouped(left)]);
   }
 
-  #chip({ key, label }: Chip, last: boolean): HTMLElement {
+  #chip({ key, label, marked }: Chip, last: boolean): HTMLElement {
     const words = last ? `One ${this.noun} must stay` : `Leave ${label} out`;
     const drop = h(
       "button",
@@ -61,7 +63,7 @@ export class Chips {
       icon("close"),
     );
     drop.addEventListener("click", () => this.change.drop(key));
-    return h("span", { class: "xw-chip" }, h("span", { title: label }, label), drop);
+    return h("span", { class: "xw-chip", "data-marked": !!marked }, h("span", { title: label }, label), drop);
   }
 }
 

@@ -1,6 +1,5 @@
 /** Compare: the same question answered by many methods, for many targets, baselines, layers, images or models. */
 
-import type { Tensor } from "../draw/plane";
 import type { Client, Frame, PanelModel, Params, Status } from "../live/client";
 import { Latest, later } from "../live/latest";
 import { canonical } from "../live/messages";
@@ -16,6 +15,7 @@ import { Axes } from "./compare/axes";
 import { Board } from "./compare/board";
 import type { Cell } from "./compare/cell";
 import { gridWish, hidden, type Known, type Layout, type Look, USUAL } from "./compare/known";
+import { Supply } from "./compare/supply";
 import { groupOf, Together } from "./compare/together";
 import "../ui/theme.css";
 import "../ui/controls.css";
@@ -42,9 +42,7 @@ export class Compare {
   #layout: Layout | null = null;
   /** The grid's wish that the layout answers. */
   #laid = "";
-  #frames = new Map<string, Frame>();
-  /** Lines to the kernel that are listened to, by topic. */
-  #lines = new Map<string, () => void>();
+  #supply: Supply;
   #suspects = new Set<string>();
   #trial = 0;
   #offs: (() => void)[] = [];
@@ -57,6 +55,7 @@ export class Compare {
     private readonly model: ModelLike,
     private readonly root: HTMLElement,
   ) {
+    this.#supply = new Supply(client, () => this.#draw());
     this.#board = new Board({
       seen: (cell, index) => this.#seen(cell, index),
       choose: (row, column) => this.#choose(row, column),
@@ -65,7 +64,6 @@ export class Compare {
     });
     this.#axes = new Axes({
       look: (changes) => this.#set(changes),
-      select: (values) => this.client.select(values),
     });
     this.#together = new Together((changes) => this.#set(changes));
     this.#standing = new Standing(
@@ -78,7 +76,8 @@ export class Compare {
   }
 
   dispose(): void {
-    for (const off of [...this.#offs, ...this.#lines.values()]) off();
+    for (const off of this.#offs) off();
+    this.#supply.dispose();
     this.#save.flush();
     this.#board.dispose();
     this.#axes.dispose();
@@ -97,8 +96,8 @@ export class Compare {
   get #known(): Known | null {
     const { welcome, values } = this.client;
     if (!welcome || !this.#layout) return null;
-    const top: Prediction[] = this.#frames.get("predictions")?.meta?.top ?? [];
-    const layers: LayerChoice[] = this.#frames.get("layers")?.meta?.layers ?? [];
+    const top: Prediction[] = this.#supply.frame("predictions")?.meta?.top ?? [];
+    const layers: LayerChoice[] = this.#supply.frame("layers")?.meta?.layers ?? [];
     return { welcome, values, look: this.#look, layout: this.#layout, layers, top };
   }
 
@@ -140,13 +139,6 @@ export class Compare {
     off.push(client.feed("grid").onFrame((frame) => this.#laidOut(frame)));
     off.push(client.feed("grid").onStatus(() => this.#showStatus()));
     off.push(client.feed("agreement").onStatus(() => this.#showStatus()));
-    for (const topic of ["layers", "predictions", "agreement"])
-      off.push(
-        client.feed(topic).onFrame((frame) => {
-          this.#frames.set(topic, frame);
-          this.#draw();
-        }),
-      );
     for (const key of LOOK) {
       const changed = () => (ASKED.has(key) ? this.#refresh() : this.#changed());
       this.model.on(`change:${key}`, changed);
@@ -176,8 +168,8 @@ export class Compare {
     this.#trial = look.blind;
     const wish = this.#wish;
     if (this.#visible && wish) {
-      this.client.feed("predictions").request({ image: values.image });
-      this.client.feed("layers").request({ image: values.image });
+      this.#supply.take("predictions", { image: values.image });
+      this.#supply.take("layers", { image: values.image });
       const grid = this.client.feed("grid");
       grid.request(wish);
       // A second view of the model asks for what the first one has: the feed says nothing twice.
@@ -204,9 +196,9 @@ export class Compare {
     this.#board.cells.forEach((cell, i) => {
       this.#seen(cell, i);
     });
-    for (let i = this.#board.cells.length; this.#lines.has(`cell:${i}`); i++)
+    for (let i = this.#board.cells.length; this.#supply.hears(`cell:${i}`); i++)
       this.client.feed(`cell:${i}`).cancel();
-    this.#askPictures(known);
+    this.#supply.takePictures(known.layout);
     this.#changed();
   }
 
@@ -218,44 +210,25 @@ export class Compare {
       if (cell.working) feed.cancel();
       return;
     }
-    this.#listen(topic, (frame) => this.#arrived(index, frame));
-    if (!this.#lines.has(`status ${topic}`))
-      this.#lines.set(
-        `status ${topic}`,
-        feed.onStatus((status) => this.#told(index, status)),
-      );
+    this.#supply.hear(
+      topic,
+      (frame) => this.#arrived(index, frame),
+      (status) => this.#told(index, status),
+    );
     feed.request(cell.plan.wish);
     const known = feed.peek(cell.plan.wish);
     if (known) this.#arrived(index, known);
     cell.status = feed.status;
   }
 
-  #askPictures({ layout, values }: Known): void {
-    const [first] = layout.cells;
-    layout.columns.forEach((_, i) => {
-      const wish = first?.[i]?.wish ?? layout.cells.find((row) => row[i]?.wish)?.[i]?.wish;
-      if (!wish) return;
-      const { image = values.image, model } = wish;
-      this.#take(`picture:${i}`, { image, model });
-    });
-  }
-
   /** What is held together, once all of it is there; asked sooner, it would be worked out twice. */
   #askTogether(): void {
     const known = this.#known;
     if (!known || !this.#visible || hidden(known)) return;
-    const { look, values, layout } = known;
-    const wishes = this.#gathered(known);
-    if (wishes) {
-      this.client.feed("agreement").request({ cells: wishes });
-      const there = this.client.feed("agreement").peek({ cells: wishes });
-      if (there) this.#frames.set("agreement", there);
-    }
-    if (look.by !== "models" || !this.#board.cells.every((cell) => cell.settled || !cell.visible)) return;
-    layout.columns.forEach(({ value, control }, i) => {
-      const one = layout.columns[0]?.value ?? null;
-      if (i > 0 && !control) this.#take(`parting:${i}`, { image: values.image, one, other: value });
-    });
+    const cells = this.#gathered(known);
+    if (cells) this.#supply.take("agreement", { cells });
+    const rested = this.#board.cells.every((cell) => cell.settled || !cell.visible);
+    if (known.look.by === "models" && rested) this.#supply.takePartings(known);
   }
 
   /** The wishes of the cells that are held together; null as long as one of them is worked out. */
@@ -263,22 +236,6 @@ export class Compare {
     const cells = groupOf(known).indices.map((index) => this.#board.cells[index]!);
     const ready = cells.filter(({ map, status }) => map && status?.phase === "done");
     return ready.length > 1 && ready.length === cells.length ? cells.map(({ plan }) => plan.wish!) : null;
-  }
-
-  /** Ask, and keep what comes. */
-  #take(topic: string, params: Params): void {
-    this.#listen(topic, (frame) => {
-      this.#frames.set(topic, frame);
-      this.#draw();
-    });
-    const feed = this.client.feed(topic);
-    feed.request(params);
-    const known = feed.peek(params);
-    if (known) this.#frames.set(topic, known);
-  }
-
-  #listen(topic: string, heard: (frame: Frame) => void): void {
-    if (!this.#lines.has(topic)) this.#lines.set(topic, this.client.feed(topic).onFrame(heard));
   }
 
   // -- what arrives ------------------------------------------------------------------------------------
@@ -313,16 +270,17 @@ export class Compare {
     const known = this.#known;
     if (!this.#visible || !known) return;
     const { layout, look, values, welcome } = known;
-    const pictures = layout.columns.map((_, i) => this.#picture(i, known));
+    const pictures = layout.columns.map((_, i) => this.#supply.picture(i, layout));
     this.#axes.show(known, this.#suspects);
     this.#board.show(known, pictures, this.#suspects);
     const group = groupOf(known);
     const wishes = this.#gathered(known);
-    const frame = this.#frames.get("agreement");
-    const fits = frame && wishes && canonical(frame.params.cells) === canonical(wishes);
-    this.#together.show(known, group, fits ? frame : null, this.#board.cells);
-    const partings = layout.columns.map((_, i) => this.#parting(i, known));
-    this.#together.showParting(known, partings);
+    const frame = wishes ? this.#supply.frame("agreement", { cells: wishes }) : undefined;
+    this.#together.show(known, group, frame ?? null, this.#board.cells);
+    this.#together.showParting(
+      known,
+      layout.columns.map((_, i) => this.#supply.parting(i, known)),
+    );
     this.#showScale(look);
     const image = welcome.images[values.image]?.name ?? "";
     const told = new Set(this.#board.cells.filter(({ map }) => map).map(({ target }) => target));
@@ -331,20 +289,6 @@ export class Compare {
     write(this.#rest, parts.filter(Boolean).join(" · "));
     this.#point(null);
     this.#mark(known);
-  }
-
-  #picture(column: number, { layout }: Known): Tensor | undefined {
-    const frame = this.#frames.get(`picture:${column}`);
-    const wish = layout.cells.map((row) => row[column]?.wish).find(Boolean);
-    const { image, model } = frame?.params ?? {};
-    return wish && image === wish.image && model === wish.model ? frame?.arrays.picture : undefined;
-  }
-
-  #parting(column: number, { layout, values }: Known): Frame | undefined {
-    const frame = this.#frames.get(`parting:${column}`);
-    const { image, other } = frame?.params ?? {};
-    const fits = image === values.image && other === layout.columns[column]?.value;
-    return column > 0 && fits ? frame : undefined;
   }
 
   #showScale(look: Look): void {

@@ -617,13 +617,13 @@ describe("side by side", () => {
 
   it("takes baselines away and adds others, up to eight and down to one", async () => {
     const at = await compare();
-    const chips = () => all(at, ".xw-bl-compare .xw-bl-chip");
-    expect(chips().map((chip) => chip.hasAttribute("data-own"))).toEqual([true, false, false]);
+    const chips = () => all(at, ".xw-bl-compare .xw-chip");
+    expect(chips().map((chip) => chip.hasAttribute("data-marked"))).toEqual([true, false, false]);
     chips()[0]!.querySelector("button")!.click();
     await settle();
     expect(at.model.get("baselines")).toEqual([{ name: "white" }, { name: "blur", sigma: 10 }]);
     expect(asked(at, "compare").at(-1).baselines).toHaveLength(2);
-    const add = one<HTMLSelectElement>(at, ".xw-bl-compare .xw-bl-add");
+    const add = one<HTMLSelectElement>(at, ".xw-bl-compare .xw-chip-add");
     const offers = [...add.options].map(({ text }) => text);
     expect(offers[1]).toBe("The chosen one: Black");
     expect(offers).not.toContain("White");

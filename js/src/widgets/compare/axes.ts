@@ -1,6 +1,6 @@
 /** What is compared: the rows' methods, what the columns stand for, how it is shown, and the blind trial. */
 
-import type { Params, Values } from "../../live/client";
+import type { Params } from "../../live/client";
 import { canonical } from "../../live/messages";
 import { type Chip, Chips } from "../../ui/chips";
 import { combobox } from "../../ui/combobox";
@@ -14,7 +14,6 @@ import { AXES, type Axis, type Column, hidden, type Known, type Look, MOST, meth
 
 export interface AxesActions {
   look(changes: Partial<Look>): void;
-  select(values: Partial<Values>): void;
 }
 
 /** Baselines that are not one picture, or that would have to be painted first. */
