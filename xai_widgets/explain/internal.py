@@ -45,12 +45,12 @@ class _Inside:
 
     def between(self) -> Callable[[list[float]], list[Node]]:
         """Return what asks on the straight way between what the layer gives for baseline and picture."""
-        (start,), (end,) = (self.along([0.0]), self.along([1.0]))
-        way = end.place - start.place
         model, problem = self.problem.model, self.problem
+        # No gradient is asked for the ends: one forward pass each tells what the layer gives.
+        start, end = (model.record(x)[self.layer.name] for x in (self._start, problem.inputs))
 
         def ask(shares: list[float]) -> list[Node]:
-            places = torch.from_numpy(np.stack([start.place + share * way for share in shares])).float()
+            places = torch.cat([start + share * (end - start) for share in shares])
             name = self.layer.name
             outputs, slopes = model.at_layer(problem.inputs, problem.target, name, places, gradients=True)
             assert slopes is not None
@@ -128,19 +128,17 @@ def layer_integrated_gradients(problem: Problem, *, steps: Nodes = 33) -> Steps:
         return ends[0](shares)
 
     walk = walked(problem, ask, lambda node: node.gradient * node.place, trapezoid, steps)
-    return _shown(inside, walk, before=2)
+    return _shown(inside, walk)
 
 
 def _shown(
     inside: _Inside,
     walk: Walk,
     check: Callable[[float, float | None], tuple[Check, ...]] | None = None,
-    before: int = 0,
 ) -> Steps:
-    """Return a walk as steps of a method; `before` gradients were asked for its ends."""
     for step in walk:
         values, asked, total = step.value
-        found = attribution(inside.shown(values), before + asked, None if check else total)
+        found = attribution(inside.shown(values), asked, None if check else total)
         checks = check(float(values.sum()), total) if check else ()
         yield Step(replace(found, checks=checks), step.done, step.error, step.final)
 
