@@ -1,12 +1,14 @@
 """What is explained is chosen in the view: a region drawn with the mouse, boxes, another image."""
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.lab import Notebook
 from tests.browser.test_explorer import attribution, eventually, map_pixels
 
-pytestmark = pytest.mark.browser
+Open = Callable[..., Notebook]
 
 DEMO = """
 import xai_widgets as xw
@@ -47,8 +49,8 @@ def done(page: Page, label: str) -> None:
     expect(view).not_to_have_attribute("data-outdated", "", timeout=60_000)
 
 
-def test_a_region_is_drawn_with_the_mouse_and_moved_by_keys(open_notebook) -> None:  # type: ignore[no-untyped-def]
-    notebook: Notebook = open_notebook([DEMO], width=1400)
+def test_a_region_is_drawn_with_the_mouse_and_moved_by_keys(open_notebook: Open) -> None:
+    notebook = open_notebook([DEMO], width=1400)
     page = notebook.page
     expect(attribution(page)).to_have_attribute("data-phase", "done", timeout=60_000)
     page.get_by_label("Explain", exact=True).select_option(label="A region of the picture")
@@ -59,7 +61,10 @@ def test_a_region_is_drawn_with_the_mouse_and_moved_by_keys(open_notebook) -> No
 
     area = page.locator(".xw-pane-picture .xw-boxes").bounding_box()
     assert area
-    at = lambda x, y: (area["x"] + x * area["width"], area["y"] + y * area["height"])  # noqa: E731
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return area["x"] + x * area["width"], area["y"] + y * area["height"]
+
     page.mouse.move(*at(0.1, 0.2))
     page.mouse.down()
     page.mouse.move(*at(0.3, 0.4), steps=4)
@@ -80,8 +85,8 @@ def test_a_region_is_drawn_with_the_mouse_and_moved_by_keys(open_notebook) -> No
     eventually(lambda: notebook.value("(panel.target or {}).get('box')")[3] == pytest.approx(drawn[3] + 0.02))
 
 
-def test_another_image_and_the_kinds_that_have_numbers(open_notebook) -> None:  # type: ignore[no-untyped-def]
-    notebook: Notebook = open_notebook([DEMO], width=700, theme="dark")
+def test_another_image_and_the_kinds_that_have_numbers(open_notebook: Open) -> None:
+    notebook = open_notebook([DEMO], width=700, theme="dark")
     page = notebook.page
     expect(attribution(page)).to_have_attribute("data-phase", "done", timeout=60_000)
     page.get_by_label("Explain", exact=True).select_option(label="Similarity to an image")
@@ -97,8 +102,8 @@ def test_another_image_and_the_kinds_that_have_numbers(open_notebook) -> None:  
     expect(page.get_by_label("Explain", exact=True)).to_have_value("class")
 
 
-def test_boxes_that_were_found_are_drawn_and_chosen(open_notebook) -> None:  # type: ignore[no-untyped-def]
-    notebook: Notebook = open_notebook([FOUND, "rows"], width=1400, theme="dark")
+def test_boxes_that_were_found_are_drawn_and_chosen(open_notebook: Open) -> None:
+    notebook = open_notebook([FOUND, "rows"], width=1400, theme="dark")
     page = notebook.page
     expect(attribution(page)).to_have_attribute("data-phase", "done", timeout=60_000)
     expect(page.locator(".xw-pane-picture .xw-boxes-found > i")).to_have_count(2)

@@ -61,6 +61,7 @@ def _which_method(scene: "Scene", params: Params) -> Iterator[Step[Ranking]]:
 
 def _judged(scene: "Scene", params: Params) -> Judged:
     """Return what holds an explanation against the network, once for each."""
+    aimed = _aimed(scene, params)
 
     def judged(found: Explanation) -> Iterator[Step[Faithfulness]]:
         told = {key: aimed[key] for key in ("image", "target", "seed", "fill")}
@@ -69,7 +70,6 @@ def _judged(scene: "Scene", params: Params) -> Judged:
             "faithfulness", told, lambda: faithfulness_steps(problem(scene, aimed), found.map, params["fill"])
         )
 
-    aimed = _aimed(scene, params)
     return judged
 
 

@@ -61,7 +61,8 @@ class GridKernel extends FakeKernel {
       all.splice(blind % 2, 0, { value: null, label: "Weights shuffled", detail: "", control: "randomised" });
       all.push({ value: null, label: "Edges of the picture", detail: "", control: "edges" });
     }
-    const key = ({ baselines: "baseline", targets: "target", models: "model" } as any)[by];
+    const keys: Record<string, string> = { baselines: "baseline", targets: "target", models: "model" };
+    const key = keys[by]!;
     const cells = methods.map((method: string) =>
       all.map(({ value, control }, i) =>
         this.idle.has(method) && by === "baselines" && i > 0

@@ -111,7 +111,7 @@ export class Axes {
       ),
     );
     // The chips would tell which columns are among those of a trial, but not which is which.
-    this.#columns.show(this.#columnChips(known), look.by === "targets" ? [] : this.#offers(known));
+    this.#columns.show(this.#columnChips(), look.by === "targets" ? [] : this.#offers(known));
     const targets = look.by === "targets" && !blind;
     this.#classes.element.hidden = !targets;
     this.#columns.element.toggleAttribute("data-searched", look.by === "targets");
@@ -138,7 +138,7 @@ export class Axes {
     return [...columns].sort((a, b) => place(a) - place(b) || a.label.localeCompare(b.label));
   }
 
-  #columnChips(_: Known): Chip[] {
+  #columnChips(): Chip[] {
     return this.#real().map(({ value, label }) => {
       this.#values.set(canonical(value), value);
       return { key: canonical(value), label };
