@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Hashable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from xai_widgets.errors import ModelError
+from xai_widgets.model.answers import find_answer
+from xai_widgets.model.hooks import untouched
 
 Work = Callable[[Tensor], tuple[Tensor, ...]]
 
@@ -75,3 +77,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     said = str(error).lower()
     signs = ("out of memory", "can't allocate memory", "cannot allocate memory", "alloc_failed")
     return isinstance(error, RuntimeError) and any(sign in said for sign in signs)
+
+
+def independent(net: nn.Module, ready: Tensor) -> bool:
+    """Whether a batch gives each image what it gets alone; statistics over the batch would mix them."""
+    with untouched(net):
+        try:
+            beside = find_answer(net(ready[:2]), ready[:2])[0]
+        except Exception as error:  # a network that takes one image only says so in its own way
+            return is_out_of_memory(error)
+        alone = find_answer(net(ready[:1]), ready[:1])[0]
+    beside = beside[: len(alone)]  # the other image may have had more boxes
+    return torch.allclose(alone, beside, rtol=1e-2, atol=1e-3 * float(alone.abs().max()))

@@ -1,6 +1,8 @@
 """Names of classes, and the class that is meant by a name."""
 
+import operator
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from xai_widgets.errors import InputError, UnknownClassError, did_you_mean
 
@@ -37,3 +39,25 @@ def index_of(name: str, classes: tuple[str, ...] | None) -> int:
     if len(found) > 1:
         raise UnknownClassError(f"{name!r} is the name of classes {found}.", "Give the index.")
     return found[0]
+
+
+def checked_index(index: Any, count: int | None) -> int:
+    """Return the index of a class, checked against how many there are, where that is known.
+
+    Raises:
+        UnknownClassError: it is no whole number, or there is no such class.
+    """
+    found = _whole(index)
+    if found < 0 or (count is not None and found >= count):
+        known = f"It has classes 0 to {count - 1}." if count else "They start at 0."
+        raise UnknownClassError(f"The network has no class {found}.", known)
+    return found
+
+
+def _whole(index: Any) -> int:
+    try:
+        if not isinstance(index, bool):
+            return operator.index(index)
+    except TypeError:
+        pass
+    raise UnknownClassError(f"{index!r} is no class.", "Give an index from 0, or a name.")

@@ -1,7 +1,5 @@
 """Model: the network, its preprocessing, classes and device behind one call."""
 
-import copy
-import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -15,15 +13,12 @@ from xai_widgets.errors import (
     InputError,
     ModelError,
     NotValidError,
-    ParameterError,
-    UnknownClassError,
     XaiWidgetsError,
-    did_you_mean,
 )
 from xai_widgets.model import activations, predictions
 from xai_widgets.model.answers import Kind, class_scores, find_answer, kind_of, label_count
-from xai_widgets.model.batches import Pace, in_batches, is_out_of_memory
-from xai_widgets.model.classes import class_names, index_of
+from xai_widgets.model.batches import Pace, in_batches, independent
+from xai_widgets.model.classes import checked_index, class_names, index_of
 from xai_widgets.model.failure import check_inputs, explained, fit_channels
 from xai_widgets.model.hooks import draws, lock_of, untouched
 from xai_widgets.model.layers import LayerTree
@@ -33,6 +28,7 @@ from xai_widgets.model.outputs import check_finite
 from xai_widgets.model.predictions import Prediction
 from xai_widgets.model.preprocess import Preprocess
 from xai_widgets.model.rules import Rules
+from xai_widgets.model.scalar import Scalar
 from xai_widgets.model.target import Target
 from xai_widgets.model.twin import Twin
 
@@ -94,7 +90,7 @@ class Model:
         self._accepted: dict[tuple[int, ...], bool] = {}
         self._trees: dict[tuple[int, ...], LayerTree] = {}
         self.class_count = len(self.classes) if self.classes else None  # else known after a first run
-        self._kind = _checked_kind(kind)
+        self._kind = predictions.checked_kind(kind)
         self.channels = self.preprocess.channels or channels_of(self.module)
 
     @classmethod
@@ -380,11 +376,7 @@ class Model:
         """
         if target.layer is not None:
             raise NotValidError(f"{target.label(self)} lies inside the network.", "Take a class or a margin.")
-        net = copy.deepcopy(self._twin.current())
-        for child in net.modules():
-            if "inplace" in vars(child):
-                vars(child)["inplace"] = False
-        return _Scalar(net, target)
+        return Scalar(self._twin.current(), target)
 
     def at_once(self, inputs: Tensor, counted: str, most: int) -> int:
         """Return how many images like these a step of 50 to 100 ms may take, at least one.
@@ -401,11 +393,7 @@ class Model:
         """
         if isinstance(name_or_index, str):
             return index_of(name_or_index, self.classes)
-        index = _whole(name_or_index)
-        if index < 0 or (self.class_count is not None and index >= self.class_count):
-            known = f"It has classes 0 to {self.class_count - 1}." if self.class_count else "They start at 0."
-            raise UnknownClassError(f"The network has no class {index}.", known)
-        return index
+        return checked_index(name_or_index, self.class_count)
 
     def class_name(self, index: int) -> str:
         """Return the name of a class, "class 7" where it has none."""
@@ -466,20 +454,8 @@ class Model:
 
     def _know_batches(self, ready: Tensor) -> None:
         if len(ready) > 1 and self._batches is None:
-            self._batches = self._takes_batches(ready)
+            self._batches = independent(self._twin.current(), ready)
             self.batch_limit = self.batch_limit if self._batches else 1
-
-    def _takes_batches(self, ready: Tensor) -> bool:
-        """Whether a batch gives each image what it gets alone; statistics over the batch would mix them."""
-        net = self._twin.current()
-        with untouched(net):
-            try:
-                beside = find_answer(net(ready[:2]), ready[:2])[0]
-            except Exception as error:  # a network that takes one image only says so in its own way
-                return is_out_of_memory(error)
-            alone = find_answer(net(ready[:1]), ready[:1])[0]
-        beside = beside[: len(alone)]  # the other image may have had more boxes
-        return torch.allclose(alone, beside, rtol=1e-2, atol=1e-3 * float(alone.abs().max()))
 
     def _accepts(self, pixels: Tensor) -> bool:
         key = tuple(pixels.shape[1:])
@@ -501,30 +477,3 @@ class Model:
             self.answer(self.normalise(self.preprocess.pixels(picture, self.channels)))  # raises the reason
             raise ModelError("The network takes no picture size.", "Give preprocess its transforms.")
         return self.input_size
-
-
-class _Scalar(nn.Module):
-    def __init__(self, net: nn.Module, target: Target) -> None:
-        super().__init__()
-        self.net, self.target = net, target
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.target.of(find_answer(self.net(inputs), inputs), {})
-
-
-def _checked_kind(kind: Any) -> Kind | None:
-    if kind is not None and kind not in predictions.MEASURES:
-        raise ParameterError(
-            f"{kind!r} is no kind of network.", did_you_mean(str(kind), predictions.MEASURES, 4)
-        )
-    found: Kind | None = kind
-    return found
-
-
-def _whole(index: Any) -> int:
-    try:
-        if not isinstance(index, bool):
-            return operator.index(index)
-    except TypeError:
-        pass
-    raise UnknownClassError(f"{index!r} is no class.", "Give an index from 0, or a name.")

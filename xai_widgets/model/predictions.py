@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xai_widgets.errors import ParameterError
+from xai_widgets.errors import ParameterError, did_you_mean
 from xai_widgets.model.answers import BOX, LABEL, SCORE, Kind
 from xai_widgets.model.boxes import Box
 
@@ -96,3 +96,11 @@ def area(outputs: Tensor) -> Any:
 
 def _background(name: str) -> bool:
     return name.strip("_").casefold() == "background"
+
+
+def checked_kind(kind: Any) -> Kind | None:
+    """Return the kind of a network, None where nothing was said; a ParameterError names the kinds."""
+    if kind is not None and kind not in MEASURES:
+        raise ParameterError(f"{kind!r} is no kind of network.", did_you_mean(str(kind), MEASURES, 4))
+    found: Kind | None = kind
+    return found
