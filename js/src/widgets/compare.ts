@@ -26,6 +26,7 @@ const LOOK = Object.keys(USUAL) as (keyof Look)[];
 /** What of the look is a question to the kernel. */
 const ASKED: ReadonlySet<string> = new Set(["methods", "by", "columns", "blind"]);
 const SAVE_MS = 120;
+const HINT = "Arrows move, Enter selects, + and − zoom (or Ctrl and wheel), 0 resets.";
 
 /** The part of the client that the view uses. */
 export type ClientLike = Pick<Client, "welcome" | "values" | "select" | "onWelcome" | "onSelect" | "feed">;
@@ -116,15 +117,15 @@ export class Compare {
       scale,
       this.#standing.notice.element,
     );
-    const foot = h("div", { class: "xw-foot" }, this.#hint(), this.#standing.words);
+    const foot = h(
+      "div",
+      { class: "xw-foot" },
+      h("span", { class: "xw-cmp-hint" }, HINT),
+      this.#standing.words,
+    );
     const main = h("div", { class: "xw-main" }, this.#standing.line, stage, foot);
     const body = h("div", { class: "xw-cmp-body" }, this.#axes.element, main, this.#together.element);
     this.root.replaceChildren(h("div", { class: "xw-frame" }, head, body));
-  }
-
-  #hint(): HTMLElement {
-    const words = "Arrows move, Enter selects, + and − zoom (or Ctrl and wheel), 0 resets.";
-    return h("span", { class: "xw-cmp-hint" }, words);
   }
 
   #wire(): void {

@@ -3,7 +3,7 @@ import type { Params } from "../../src/live/client";
 import panel from "../../src/widgets/compare";
 import { difference, groupOf } from "../../src/widgets/compare/together";
 import { FakeKernel, type FakeModel, type FakeOptions } from "../fake";
-import { press, setStage, settle } from "./stage";
+import { mount, press, setStage, settle } from "./stage";
 
 const WIDTH = 8;
 const HEIGHT = 6;
@@ -107,16 +107,9 @@ let close: (() => void)[] = [];
 async function open(traits: Record<string, unknown> = {}, options: FakeOptions = {}): Promise<void> {
   kernel = new GridKernel(options);
   model = kernel.panel({ methods: ["integrated_gradients", "occlusion"], by: "baselines", ...traits });
-  const widget = panel();
-  const end = widget.initialize({ model });
-  const el = document.createElement("div");
-  document.body.append(el);
-  const off = widget.render({ model, el });
-  root = el.querySelector<HTMLElement>(".xw-compare")!;
-  close.push(off, end, () => el.remove());
-  await Promise.resolve();
-  kernel.welcome();
-  await settle();
+  const mounted = await mount(panel, kernel, model, ".xw-compare");
+  root = mounted.root;
+  close.push(mounted.close);
 }
 
 const all = (selector: string) => [...root.querySelectorAll<HTMLElement>(selector)];

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import panel from "../../src/widgets/feature_visualization";
 import { FakeKernel, type FakeModel, type FakeOptions, picture } from "../fake";
-import { press, setStage, settle } from "./stage";
+import { mount, press, setStage, settle } from "./stage";
 
 let kernel: FakeKernel;
 let model: FakeModel;
@@ -72,16 +72,9 @@ async function open(options: FakeOptions = {}, traits = {}): Promise<void> {
   kernel.answer = (topic, params, done) =>
     topic === "feature" || topic === "examples" ? (made(topic, params) as never) : usual(topic, params, done);
   model = kernel.panel({ ...TRAITS, ...traits });
-  const widget = panel();
-  const end = widget.initialize({ model });
-  const el = document.createElement("div");
-  document.body.append(el);
-  const off = widget.render({ model, el });
-  root = el.querySelector<HTMLElement>(".xw-feature-visualization")!;
-  close.push(off, end, () => el.remove());
-  await Promise.resolve();
-  kernel.welcome();
-  await settle();
+  const mounted = await mount(panel, kernel, model, ".xw-feature-visualization");
+  root = mounted.root;
+  close.push(mounted.close);
 }
 
 const asked = () => kernel.requests.filter(({ topic }) => topic === "feature").map(({ params }) => params);

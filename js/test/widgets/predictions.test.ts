@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import panel from "../../src/widgets/predictions";
 import { FakeKernel, type FakeModel, type FakeOptions } from "../fake";
-import { press, setStage, settle } from "./stage";
+import { mount, press, setStage, settle } from "./stage";
 
 let kernel: FakeKernel;
 let model: FakeModel;
@@ -11,16 +11,9 @@ let close: (() => void)[] = [];
 async function open(options: FakeOptions = {}, traits = {}): Promise<void> {
   kernel = new FakeKernel(options);
   model = kernel.panel({ image: 0, target: null, count: 5, ...traits });
-  const widget = panel();
-  const end = widget.initialize({ model });
-  const el = document.createElement("div");
-  document.body.append(el);
-  const off = widget.render({ model, el });
-  root = el.querySelector<HTMLElement>(".xw-prediction-rows")!;
-  close.push(off, end, () => el.remove());
-  await Promise.resolve();
-  kernel.welcome();
-  await settle();
+  const mounted = await mount(panel, kernel, model, ".xw-prediction-rows");
+  root = mounted.root;
+  close.push(mounted.close);
 }
 
 const rows = () => [...root.querySelectorAll<HTMLElement>(".xw-pr-row:not([data-empty])")];

@@ -1,6 +1,7 @@
 /** A page with room and a canvas that remembers, where the test's DOM has neither layout nor pixels. */
 
 import { vi } from "vitest";
+import type { FakeKernel, FakeModel } from "../fake";
 
 export interface Drawn {
   name: string;
@@ -65,4 +66,25 @@ export function pointer(element: Element, type: string, x: number, y = 0): void 
   element.dispatchEvent(
     new PointerEvent(type, { clientX: x, clientY: y, bubbles: true, button: 0, pointerId: 1 }),
   );
+}
+
+/** Put a panel's view on the page as anywidget does; returns its root, and what takes it away again. */
+export async function mount(
+  panel: typeof import("../../src/widgets/predictions").default,
+  kernel: FakeKernel,
+  model: FakeModel,
+  selector: string,
+): Promise<{ root: HTMLElement; close: () => void }> {
+  const widget = panel();
+  const end = widget.initialize({ model });
+  const el = document.createElement("div");
+  document.body.append(el);
+  const off = widget.render({ model, el });
+  await Promise.resolve();
+  kernel.welcome();
+  await settle();
+  const close = () => {
+    for (const fn of [off, end, () => el.remove()]) fn();
+  };
+  return { root: el.querySelector<HTMLElement>(selector)!, close };
 }
