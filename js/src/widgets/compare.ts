@@ -13,7 +13,7 @@ import { ScaleBar } from "./attribution/scale";
 import type { Prediction } from "./attribution/target";
 import { Axes } from "./compare/axes";
 import { Board } from "./compare/board";
-import type { Cell } from "./compare/cell";
+import { type Cell, together } from "./compare/cell";
 import { gridWish, hidden, type Known, type Layout, type Look, USUAL } from "./compare/known";
 import { Supply } from "./compare/supply";
 import { groupOf, Together } from "./compare/together";
@@ -312,29 +312,11 @@ export class Compare {
     const seen = planned.filter(({ visible }) => visible);
     const bare = !planned.some(({ map }) => map);
     const { status: grid } = this.client.feed("grid");
-    const status = grid.phase === "done" && planned.length > 0 ? this.#sum(grid, seen, bare) : grid;
+    const status =
+      grid.phase === "done" && planned.length > 0
+        ? together(grid, seen, bare, this.client.feed("agreement").status)
+        : grid;
     if (!this.#standing.show(status, null, bare)) this.#standing.notice.hide();
-  }
-
-  /** How all cells stand that can be seen, as one. */
-  #sum(grid: Status, cells: readonly Cell[], bare: boolean): Status {
-    const working = cells.filter((cell) => cell.working || !cell.status);
-    const stale = working.find((cell) => cell.status?.phase === "stale")?.status;
-    if (stale) return stale;
-    const share = cells.reduce(
-      (sum, { status }) => sum + (status?.phase === "done" ? 1 : (status?.done ?? 0)),
-      0,
-    );
-    const done = cells.length > 0 ? share / cells.length : 0;
-    const note = `${cells.length - working.length} of ${cells.length} maps`;
-    if (cells.length === 0 || working.length > 0)
-      return { ...grid, phase: bare ? "waiting" : "refining", done, ms: null, note: bare ? null : note };
-    const held = ["waiting", "refining"].includes(this.client.feed("agreement").status.phase);
-    return { ...grid, phase: held ? "refining" : this.#rested(cells), done, ms: null, note: null };
-  }
-
-  #rested(cells: readonly Cell[]): Status["phase"] {
-    return cells.some(({ status }) => status?.phase === "cancelled") ? "cancelled" : "done";
   }
 
   // -- hands -------------------------------------------------------------------------------------------

@@ -125,3 +125,27 @@ export class Cell {
     return plain ? where : `${where} with ${signed(peak.value)}. ${this.#evidence?.line ?? ""}`;
   }
 }
+
+/** How the grid stands as a whole: what it waits for itself, its cells in sight, then their agreement. */
+export function together(grid: Status, cells: readonly Cell[], bare: boolean, agreement: Status): Status {
+  const working = cells.filter((cell) => cell.working || !cell.status);
+  const stale = working.find((cell) => cell.status?.phase === "stale")?.status;
+  if (stale) return stale;
+  const share = cells.reduce(
+    (sum, { status }) => sum + (status?.phase === "done" ? 1 : (status?.done ?? 0)),
+    0,
+  );
+  const done = cells.length > 0 ? share / cells.length : 0;
+  const note = `${cells.length - working.length} of ${cells.length} maps`;
+  if (cells.length === 0 || working.length > 0)
+    return { ...grid, phase: bare ? "waiting" : "refining", done, ms: null, note: bare ? null : note };
+  const compared = agreement.phase === "waiting" || agreement.phase === "refining";
+  const dropped = cells.some(({ status }) => status?.phase === "cancelled");
+  return {
+    ...grid,
+    phase: compared ? "refining" : dropped ? "cancelled" : "done",
+    done,
+    ms: null,
+    note: null,
+  };
+}
