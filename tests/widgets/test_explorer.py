@@ -63,6 +63,13 @@ def test_the_selection_is_never_published_on_a_panels_own_comm(explorer: xw.Expl
     assert sent == ["colormap"]
 
 
+def test_the_selection_is_never_taken_from_a_panels_own_comm(explorer: xw.Explorer) -> None:
+    # A page's synchronisation of `query` carries the layer of that moment with it, and may come late.
+    explorer.layer = "2.0"
+    explorer.layers.set_state({"query": "conv", "layer": "0.0"})
+    assert (explorer.layers.query, explorer.layers.layer, explorer.layer) == ("conv", "2.0", "2.0")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "error", "says"),
     [
