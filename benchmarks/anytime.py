@@ -10,6 +10,7 @@ No time is measured, so that nothing depends on what else the machine does.
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -187,9 +188,10 @@ def _pair(one: Row | None) -> str:
 
 
 def kept() -> list[Row]:
-    """Return the rows of the last run of `python -m benchmarks anytime`."""
-    return [Row(**one) for one in json.loads(FILE.read_text(encoding="utf-8"))["rows"]["anytime"]]
+    """Return the rows of the last run of `python -m benchmarks anytime`; none where it was not run."""
+    rows = json.loads(FILE.read_text(encoding="utf-8"))["rows"] if FILE.exists() else {}
+    return [Row(**one) for one in rows.get("anytime", [])]
 
 
 if __name__ == "__main__":
-    print(summary(kept()))
+    sys.exit(print(summary(kept())) if kept() else "Nothing is measured yet: python -m benchmarks anytime")

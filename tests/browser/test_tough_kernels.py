@@ -86,6 +86,20 @@ def test_a_restarted_kernel_is_told_and_the_picture_stays(desk: Notebook) -> Non
     scrub(desk)
 
 
+def test_a_kernel_that_is_shut_down_is_told(lab: Lab, browser: Browser) -> None:
+    """Mend: `Client.#tried`; the host tells nothing of it, raises at every word, and work seems to go on."""
+    notebook = Notebook.open(lab, browser, [EXPLORER])
+    page = painted(notebook)
+    before = map_pixels(page)
+    page.evaluate("async () => { await xwPanel.sessionContext.shutdown(); }")
+    page.get_by_label("Method", exact=True).select_option("occlusion")
+    expect(attribution(page)).to_have_attribute("data-phase", "stale", timeout=10_000)
+    assert "run the cell again" in status(page)
+    assert (map_pixels(page) == before).all()
+    notebook.close()
+    assert notebook.problems == []
+
+
 def test_a_page_loaded_after_a_restart_is_not_blank(desk: Notebook) -> None:
     """No line of ours: the host says that the widget is gone."""
     desk.show(EXPLORER)

@@ -45,6 +45,9 @@ def valid(name: str, module: nn.Module) -> bool:
     return METHODS[name].valid(model, model.layers(picture()[None])) is None
 
 
+# They ask what is there and not what for, ask a neuron, or have a picture where nothing counts.
+ASK_NOT_THE_HEAD = {"attention", "attention_rollout", "eigen_cam", "neuron_gradient"}
+ASK_NOT_THE_HEAD |= {"score_cam", "extremal_perturbation"}
 FOR_TOKENS = [name for name in METHODS if not valid(name, seeded(Conv))]
 
 
@@ -189,6 +192,22 @@ def test_a_model_that_raises_midway_is_left_as_it_came(case: str) -> None:
     with pytest.raises(ModelError, match="broken on purpose"):
         list(steps)
     assert same(before, state(model.module))
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("network", [Conv, Tokens])
+def test_a_head_of_zeros_gives_a_picture_and_a_doubt(case: str, network: type[nn.Module]) -> None:
+    """As torchvision's ViT begins: every answer is zero, and nothing in the picture speaks for it."""
+    if case in METHODS and not valid(case, seeded(network)):
+        pytest.skip("not for this network")
+    module = seeded(network)
+    nn.init.zeros_(module.head.weight)
+    nn.init.zeros_(module.head.bias)
+    found = explain(Model(module), picture(), **wish(case))
+    assert np.isfinite(found.values).all()
+    if case not in ASK_NOT_THE_HEAD:
+        assert not found.values.any()
+        assert found.evidence["zero map"].verdict != "holds"
 
 
 @pytest.mark.parametrize("case", CASES)

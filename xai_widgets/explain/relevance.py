@@ -79,7 +79,8 @@ def epsilon_rule(epsilon: float) -> Sharing:
 
     def share(layer: Layer, relevance: Tensor) -> Tensor:
         size = layer.z.abs().flatten(1).mean(dim=1).view(-1, *[1] * (layer.z.ndim - 1))
-        return layer.back(layer.weight, relevance / _off_zero(layer.z, epsilon * size))
+        # A layer of zeros, as the head of an untrained ViT, shares out nothing, and not 0 / 0.
+        return layer.back(layer.weight, relevance / _off_zero(layer.z, (epsilon * size).clamp(min=1e-9)))
 
     return share
 

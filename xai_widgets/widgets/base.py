@@ -141,8 +141,8 @@ class Panel(Portable, anywidget.AnyWidget):
             self.comm.__dict__.pop("_reply_subshell_id", None)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take over what the host synchronises, but for the selection: a page wishes that over the data channel."""
-        # A host sends all of a model's traits that changed, and late: a layer that is long left would come back.
+        """Take over what the host synchronises, but for the selection, wished over the data channel."""
+        # A host sends all traits that changed, and late: a layer that is long left would come back.
         followed = self.follows if self._follow is not None else ()
         super().set_state({key: value for key, value in sync_data.items() if key not in followed})
 

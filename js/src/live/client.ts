@@ -70,7 +70,7 @@ export class Client implements Listener {
   #welcomes = new Set<(welcome: Welcome) => void>();
   #selects = new Set<(values: Values, changed: Set<keyof Values>) => void>();
   #mirrors: (() => void)[] = [];
-  /** The data channel is not there. */
+  /** The host has no data channel, or no way to the kernel: one that was shut down it doesn't tell of. */
   #lost = false;
   #views = 0;
   #greeting: ReturnType<typeof setTimeout> | null = null;
@@ -147,7 +147,7 @@ export class Client implements Listener {
         model.set(name, value);
       },
       save_changes: () => {
-        if (!this.#gone()) model.save_changes();
+        this.#tried(() => model.save_changes());
         this.#post({ type: "traits", client: this.id, values });
         values = {};
       },
@@ -160,9 +160,7 @@ export class Client implements Listener {
 
   /** Give the kernel an image; returns what keeps it from being sent. */
   addImage(name: string, bytes: ArrayBuffer): Failure | null {
-    const gone = this.#gone();
-    if (!gone) this.model.send({ type: "add", client: this.id, name }, undefined, [bytes]);
-    return gone;
+    return this.#tried(() => this.model.send({ type: "add", client: this.id, name }, undefined, [bytes]));
   }
 
   get shown(): boolean {
@@ -223,6 +221,7 @@ export class Client implements Listener {
   }
 
   lived(alive: boolean): void {
+    this.#lost = !alive;
     for (const feed of this.#feeds.values()) {
       if (alive) feed.again();
       else feed.gone();
@@ -241,7 +240,6 @@ export class Client implements Listener {
     try {
       channel = (await this.model.widget_manager.get_model(reference)) as ChannelModel;
     } catch {
-      this.#lost = true;
       this.lived(false);
       return;
     }
@@ -302,13 +300,26 @@ export class Client implements Listener {
     this.#post({ type: "nudge" });
   }
 
-  /** Why nothing can be told to the kernel: hosts raise then, and what needs none goes on all the same. */
+  /** Why nothing can be told to the kernel; what needs none goes on all the same. */
   #gone(): Failure | null {
     return this.#lost || this.#hub?.alive === false ? GONE : null;
   }
 
+  /** Hand the host what is for the kernel; returns why it couldn't. */
+  #tried(hand: () => void): Failure | null {
+    if (this.#gone()) return GONE;
+    try {
+      hand();
+      return null;
+    } catch (error) {
+      console.warn("[xai_widgets] the kernel can't be reached:", error);
+      this.lived(false);
+      return GONE;
+    }
+  }
+
   #post(message: ToKernel): void {
     const matters = !this.#closed || message.type === "cancel" || message.type === "select";
-    if (matters && !this.#gone()) this.model.send(message);
+    if (matters) this.#tried(() => this.model.send(message));
   }
 }

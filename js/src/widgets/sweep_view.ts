@@ -284,7 +284,7 @@ export class SweepView {
     const final = this.#frame?.step.final ?? false;
     this.#mark.hidden = best === null;
     write(this.#mark, final ? "Best" : "Best so far");
-    write(this.#name, best === null ? "" : label(best));
+    write(this.#name, best === null ? "" : `${label(best)}:`);
     const failed = final && entries.length > 0;
     write(
       this.#reason,

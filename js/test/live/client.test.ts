@@ -313,6 +313,29 @@ describe("Client", () => {
     expect(client.addImage("a.png", new ArrayBuffer(1))?.hint).toBe("Run the cell again.");
   });
 
+  it("takes a host that can't send for a kernel that has gone, until it is told of another", async () => {
+    const { clients, models, channel, welcome } = session({ layer: null });
+    await settle();
+    welcome();
+    const warned = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const send = models[0]!.send;
+    models[0]!.send = () => {
+      throw new Error("Cannot send");
+    };
+    const feed = clients[0]!.feed("maps");
+    feed.request({ layer: "a" });
+    await settle();
+    expect(feed.status.phase).toBe("stale");
+    expect(feed.status.note).toContain("run the cell again");
+    expect(warned).toHaveBeenCalledTimes(1);
+    models[0]!.send = send;
+    channel.fire("comm_live_update");
+    await settle();
+    expect(feed.status.phase).toBe("waiting");
+    expect(models[0]!.of("request").at(-1)?.params).toEqual({ layer: "a" });
+    warned.mockRestore();
+  });
+
   it("ignores what is not ours", async () => {
     const { clients, tell, welcome } = session({});
     await settle();

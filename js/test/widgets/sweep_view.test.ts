@@ -151,7 +151,7 @@ describe("the strip", () => {
         .filter(Boolean)
         .slice(0, 3),
     ).toEqual(["Best", LAYERS[2]!.name, "+0.75"]);
-    expect(one(".xw-sw-answer").textContent).toBe(`Best ${LAYERS[2]!.name} it moves the target by 0.75.`);
+    expect(one(".xw-sw-answer").textContent).toBe(`Best ${LAYERS[2]!.name}: it moves the target by 0.75.`);
   });
 
   it("paints each map over the picture, on its own scale or on the largest of all", async () => {

@@ -29,8 +29,7 @@ export class Cell {
   #pane = new Pane("sweep");
   #best = h("span", { class: "xw-sw-best", hidden: true }, "Best");
   #sign = h("span", { class: "xw-sw-sign", hidden: true }, icon("fails"), "No map");
-  #path = h("bdi", {});
-  #leaf = h("span", { class: "xw-sw-leaf" });
+  #name = h("bdi", {});
   #score = h("span", { class: "xw-sw-score" });
   #limit = h("span", { class: "xw-sw-limit" });
   #bar = h("span", { class: "xw-sw-bar" }, h("i", {}));
@@ -44,8 +43,7 @@ export class Cell {
       "button",
       { type: "button", class: "xw-sw-cell", role: "radio", "aria-checked": "false", tabindex: -1 },
       this.#pane.element,
-      h("span", { class: "xw-sw-path" }, this.#path),
-      this.#leaf,
+      h("span", { class: "xw-sw-name" }, this.#name),
       h("span", { class: "xw-sw-figures" }, this.#score, this.#limit),
       this.#bar,
     );
@@ -62,9 +60,7 @@ export class Cell {
   show(shown: Shown): void {
     const { entry, label, map, best, selected, stop } = shown;
     const { element } = this;
-    const dot = label.lastIndexOf(".") + 1;
-    write(this.#path, label.slice(0, dot));
-    write(this.#leaf, label.slice(dot));
+    write(this.#name, label);
     const score = entry.score === null ? null : scoreWords(entry.score);
     write(this.#score, score ?? (entry.there ? "…" : ""));
     this.#bar.toggleAttribute("data-empty", score === null);
