@@ -201,8 +201,8 @@ export class Feed {
     if (this.#params === null || !this.#working) return;
     if (this.#patience !== null) this.#set({ ...this.#status, phase: "stale", note: this.host.silent() });
     this.#patience = Math.min(LONGEST_SILENCE_MS, 2 * (this.#patience ?? SILENCE_MS / 2));
-    this.host.again(this.topic, this.#seq, this.#params);
     this.#silence = setTimeout(() => this.#silent(), this.#patience);
+    this.host.again(this.topic, this.#seq, this.#params); // what can't be sent ends the wait
   }
 
   #hush(): void {

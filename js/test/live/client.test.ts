@@ -318,15 +318,18 @@ describe("Client", () => {
     await settle();
     welcome();
     const warned = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const feed = clients[0]!.feed("maps");
+    feed.request({ layer: "a" });
+    await settle();
     const send = models[0]!.send;
     models[0]!.send = () => {
       throw new Error("Cannot send");
     };
-    const feed = clients[0]!.feed("maps");
-    feed.request({ layer: "a" });
-    await settle();
-    expect(feed.status.phase).toBe("stale");
-    expect(feed.status.note).toContain("run the cell again");
+    for (const ms of [3000, 20_000]) {
+      await vi.advanceTimersByTimeAsync(ms);
+      expect(feed.status.phase).toBe("stale");
+      expect(feed.status.note).toContain("run the cell again");
+    }
     expect(warned).toHaveBeenCalledTimes(1);
     models[0]!.send = send;
     channel.fire("comm_live_update");
