@@ -34,6 +34,18 @@ LAB = """
 lab = xw.BaselineLab(model, photographs, baseline="black")
 lab
 """
+COMPARE = """
+comparison = xw.Compare(
+    model, photographs, methods=["grad_cam", "layer_cam", "hires_cam"], by="layers", view="blended"
+)
+comparison
+"""
+LIKES = """
+unit = xw.FeatureVisualization(
+    model, photographs, layer="net.features.9", channel=12, steps=256, settings={"count": 4, "diversity": 1}
+)
+unit
+"""
 DEMO = """
 import xai_widgets as xw
 from xai_widgets import demo
@@ -50,6 +62,8 @@ def main() -> None:
     with Lab() as lab, chromium() as browser:
         still(lab, browser, EXPLORER, ".xw-explorer", "explorer-light.png", width=1330)
         still(lab, browser, LAB, ".xw-lab", "baseline-lab.png", width=1330)
+        still(lab, browser, COMPARE, ".xw-compare", "compare.png", width=1330)
+        still(lab, browser, LIKES, ".xw-feature-visualization", "what-a-unit-likes.png", width=1330)
         moving(lab, browser)
 
 

@@ -22,7 +22,7 @@ export class Score {
     this.element = h(
       "div",
       { class: "xw-fv-score" },
-      h("div", { class: "xw-fv-caption" }, "Score over the iterations"),
+      h("div", { class: "xw-fv-caption" }, "Score by iteration, of the jittered view"),
       h("div", { class: "xw-fv-chart" }, ends, this.#plot),
     );
   }
