@@ -273,7 +273,6 @@ def test_tensors_are_kept_as_they_are() -> None:
         (torch.zeros(3, 4, 4, dtype=torch.complex64), "no picture"),
         (torch.zeros(3, 4, 4, dtype=torch.bool), "no picture"),
     ],
-    ids=str,
 )
 def test_tensors_that_are_no_pictures_are_refused(tensor: torch.Tensor, said: str) -> None:
     with pytest.raises(InputError, match=said):

@@ -173,7 +173,6 @@ def test_what_cannot_be_differentiated_is_refused_with_a_remedy() -> None:
         ("cat.jpg", "a str"),
         (None, "a NoneType"),
     ],
-    ids=str,
 )
 def test_inputs_of_another_shape_are_refused(model: Model, inputs: Any, said: str) -> None:
     for call in (model.logits, model.layers, model.record, lambda x: model.gradients(x, ClassTarget(0))):
