@@ -17,7 +17,8 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -29,6 +30,7 @@ NOTEBOOK = ROOT / "notebooks" / "01-first-look.ipynb"
 OLDEST = (3, 11)
 KERNELS = ROOT / ".kernels"
 IPYKERNELS = ("6", "7.1")  # the browser's tests run on them too, beside the newest, which is in .venv
+CORES = str(min(os.cpu_count() or 1, 4))  # each process of the tests needs a gigabyte or two
 # How to get a Chromium from the system, and what to do first.
 SYSTEMS: dict[str, list[list[str]]] = {
     "apt-get": [["update"], ["install", "-y", "--no-install-recommends", "chromium"]],
@@ -81,7 +83,7 @@ def check() -> int:
 
 
 def test() -> int:
-    """Run every check, also after one has failed; pytest's closing line comes last."""
+    """Run every check, also after one has failed; how many tests passed comes last."""
     set_up("test")
     older_kernels()
     have_browser()  # without one the browser's tests say that they were skipped
@@ -94,14 +96,26 @@ def test() -> int:
         "layers (import-linter)": lambda: run([BIN / "lint-imports", "--no-cache"]),
         "types and lint (tsc, biome)": lambda: npm("check"),
         "TypeScript tests (vitest)": lambda: npm("test"),
-        "Python and browser tests (pytest)": lambda: pytest(closing),
+        "Python tests (pytest)": lambda: pytest(
+            closing, "-m", "not browser", "-n", CORES, "--cov", "--cov-report=term:skip-covered"
+        ),
+        "browser tests (pytest)": lambda: pytest(closing, "-m", "browser"),
     }
     results = {name: timed(name, one) for name, one in checks.items()}
     heading("summary")
     for name, (code, seconds) in results.items():
         print(f"{'ok' if code == 0 else 'FAILED':8}{name:36}{seconds:7.1f} s")
-    print(*closing, sep="\n", flush=True)
+    print(f"{summed(closing)} in {sum(seconds for _, seconds in results.values()):.0f} s", flush=True)
     return int(any(code for code, _ in results.values()))
+
+
+def summed(closing: Iterable[str]) -> str:
+    """Return one closing line of pytest for several."""
+    counts: Counter[str] = Counter()
+    for line in closing:
+        for number, what in re.findall(r"(\d+) (failed|passed|skipped|xfailed|xpassed|error|warning)", line):
+            counts[what] += int(number)
+    return ", ".join(f"{number} {what}" for what, number in counts.items()) or "no tests ran"
 
 
 def timed(name: str, one: Callable[[], int]) -> tuple[int, float]:
@@ -116,10 +130,9 @@ def npm(script: str) -> int:
     return run([PYTHON, ROOT / "js" / "npm.py", script])
 
 
-def pytest(closing: list[str]) -> int:
-    """Run all Python tests with coverage, and keep pytest's closing line."""
-    command = [PYTHON, "-u", "-m", "pytest", "--cov", "--cov-report=term:skip-covered"]
-    command += ["--durations=10", "--continue-on-collection-errors"]
+def pytest(closing: list[str], *options: str) -> int:
+    """Run tests with pytest, and keep its closing line."""
+    command = [PYTHON, "-u", "-m", "pytest", "--durations=10", "--continue-on-collection-errors", *options]
     process = subprocess.Popen(
         list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0
     )
@@ -130,7 +143,7 @@ def pytest(closing: list[str]) -> int:
         sys.stdout.flush()
         said = (said + piece)[-4096:]
     lines = said.decode(errors="replace").splitlines()
-    closing[:] = [line for line in lines if CLOSING.match(line)][-1:]
+    closing += [line for line in lines if CLOSING.match(line)][-1:]
     return process.wait()
 
 

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# One process of several, each on a core: small networks gain nothing from threads. Read as torch loads.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -299,6 +299,7 @@ def test_frames_are_let_go_when_nobody_looks(desk: Notebook) -> None:
     desk.show("1")
     page.wait_for_function(f"async () => await ({kept})() === 0", timeout=20_000)
     desk.show("held")
+    painted(desk)
     scrub(desk)
     assert desk.problems == []
 
