@@ -113,7 +113,7 @@ def summed(closing: Iterable[str]) -> str:
     """Return one closing line of pytest for several."""
     counts: Counter[str] = Counter()
     for line in closing:
-        for number, what in re.findall(r"(\d+) (failed|passed|skipped|xfailed|xpassed|error|warning)", line):
+        for number, what in re.findall(r"(\d+) (failed|passed|skipped|xfailed|xpassed|error)", line):
             counts[what] += int(number)
     return ", ".join(f"{number} {what}" for what, number in counts.items()) or "no tests ran"
 

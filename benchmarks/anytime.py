@@ -194,4 +194,7 @@ def kept() -> list[Row]:
 
 
 if __name__ == "__main__":
-    sys.exit(print(summary(kept())) if kept() else "Nothing is measured yet: python -m benchmarks anytime")
+    measured = kept()
+    if not measured:
+        sys.exit("Nothing is measured yet: python -m benchmarks anytime")
+    print(summary(measured))

@@ -47,6 +47,8 @@ First = Annotated[
     ),
 ]
 
+TINY = 1e-9
+"""What keeps a division off zero."""
 Sharing = Callable[["Layer", Tensor], Tensor]
 """A rule: from a layer and the relevance of what it gives, `(n, …)`, to the gradient g by its input."""
 
@@ -80,7 +82,7 @@ def epsilon_rule(epsilon: float) -> Sharing:
     def share(layer: Layer, relevance: Tensor) -> Tensor:
         size = layer.z.abs().flatten(1).mean(dim=1).view(-1, *[1] * (layer.z.ndim - 1))
         # A layer of zeros, as the head of an untrained ViT, shares out nothing, and not 0 / 0.
-        return layer.back(layer.weight, relevance / _off_zero(layer.z, (epsilon * size).clamp(min=1e-9)))
+        return layer.back(layer.weight, relevance / _off_zero(layer.z, (epsilon * size).clamp(min=TINY)))
 
     return share
 
@@ -148,7 +150,7 @@ def _by_sign(layer: Layer, positive: Tensor, negative: Tensor) -> Tensor:
     return torch.where(layer.x >= 0, positive, negative)
 
 
-def _off_zero(z: Tensor, by: Tensor | float = 1e-9) -> Tensor:
+def _off_zero(z: Tensor, by: Tensor | float = TINY) -> Tensor:
     return z + torch.where(z >= 0, 1.0, -1.0) * by
 
 
